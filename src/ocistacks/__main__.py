@@ -1,0 +1,5 @@
+"""`python -m ocistacks`."""
+
+from ocistacks.cli.main import main
+
+main()
