@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 
-
 def canonical_json(value: object) -> bytes:
     """Return the canonical UTF-8 form of a JSON value made of dicts, lists, str, int, bool, None.
 

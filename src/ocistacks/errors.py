@@ -1,17 +1,17 @@
 """The tree of errors: one root, one class per reason, one exit code per class.
 
-    OcistacksError                1
-    ├── UsageError                2   the command line or a setting makes no sense
-    ├── SpecError                 3   venvstacks.toml is wrong
-    ├── LockError                 4   a layer cannot be locked, or its lock is missing or stale
-    ├── BuildError                5   a layer could not be built
-    │   └── EngineError           5   no engine answers, or it refuses
-    ├── NotFoundError             6   a tag, manifest, blob, layer or application is not there
-    ├── AuthError                 7   the registry wants other credentials
-    ├── DigestError               8   bytes do not match the digest that was promised
-    ├── TargetError               9   a target folder or disk cannot take what is written
-    ├── TransferError            10   a server does not answer, or answers wrongly
-    └── UnsafeContentError       11   an archive or manifest tries what is refused
+OcistacksError                1
+├── UsageError                2   the command line or a setting makes no sense
+├── SpecError                 3   venvstacks.toml is wrong
+├── LockError                 4   a layer cannot be locked, or its lock is missing or stale
+├── BuildError                5   a layer could not be built
+│   └── EngineError           5   no engine answers, or it refuses
+├── NotFoundError             6   a tag, manifest, blob, layer or application is not there
+├── AuthError                 7   the registry wants other credentials
+├── DigestError               8   bytes do not match the digest that was promised
+├── TargetError               9   a target folder or disk cannot take what is written
+├── TransferError            10   a server does not answer, or answers wrongly
+└── UnsafeContentError       11   an archive or manifest tries what is refused
 """
 
 from __future__ import annotations
