@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform as host_platform
-import sys
 from enum import StrEnum
 
 from ocistacks.errors import UsageError
@@ -76,20 +75,20 @@ class Platform(StrEnum):
 
     @classmethod
     def of_this_machine(cls) -> Platform:
-        """Return the platform that this interpreter runs on; UsageError where it is none of them."""
-        machine = host_platform.machine().lower()
+        """Return the platform of this machine; raise UsageError where it is none of them."""
+        system, machine = host_platform.system(), host_platform.machine().lower()
         x86 = machine in {"x86_64", "amd64"}
         arm = machine in {"aarch64", "arm64"}
         if x86 or arm:
-            if sys.platform == "linux":
+            if system == "Linux":
                 return cls.LINUX_X86_64 if x86 else cls.LINUX_AARCH64
-            if sys.platform == "darwin":
+            if system == "Darwin":
                 return cls.MACOSX_X86_64 if x86 else cls.MACOSX_ARM64
-            if sys.platform == "win32":
+            if system == "Windows":
                 return cls.WIN_AMD64 if x86 else cls.WIN_ARM64
         raise UsageError(
             "This machine is none of the platforms that a stack can target.",
-            found=f"{sys.platform} on {machine}",
+            found=f"{system} on {machine}",
             expected=", ".join(cls),
             hint="name the platform with --platform",
         )
