@@ -1,0 +1,1 @@
+src/ocistacks/builder/image/Containerfile.builder

@@ -1,0 +1,67 @@
+# Where layers are built (target "builder") and where CPython is compiled (target "python-source").
+# Why each step is as it is, and how to call it: docs/python-runtimes.md, "The images".
+# Only what Docker's classic builder, Podman and Buildah all understand is used here.
+ARG BASE_IMAGE=docker.io/library/python:3.13-slim-bookworm
+
+FROM ${BASE_IMAGE} AS builder
+
+# A base image that was imported from a tar has no environment at all.
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+# A pattern that matches nothing is an error unless another file of the same COPY is there.
+COPY src/ocistacks/builder/image/requirements.txt \
+     src/ocistacks/builder/image/with-ca-bundle \
+     ca-bundle.cr[t] \
+     /opt/ocistacks/image/
+
+ARG DEBIAN_FRONTEND=noninteractive
+
+RUN sh /opt/ocistacks/image/with-ca-bundle sh -eu -c ' \
+    usable="import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))"; \
+    if ! python3 -c "$usable" 2>/dev/null; then \
+        apt-get update; \
+        apt-get install --yes --no-install-recommends python3 python3-venv; \
+        rm -rf /var/lib/apt/lists/*; \
+        python3 -c "$usable"; \
+    fi; \
+    python3 -m venv /opt/ocistacks'
+
+# The index that pip asks is the machine's own affair: a proxy or mirror comes as a build argument.
+ARG PIP_INDEX_URL
+
+RUN sh /opt/ocistacks/image/with-ca-bundle \
+    /opt/ocistacks/bin/python -m pip install --no-cache-dir --no-deps --only-binary :all: \
+    --require-hashes --requirement /opt/ocistacks/image/requirements.txt
+
+COPY src/ocistacks /opt/ocistacks/source/ocistacks
+
+# A .pth file instead of PYTHONPATH: the interpreters that this one starts must not see the package.
+# Modes are set because a checkout under a strict umask is copied as it is.
+RUN set -eu; \
+    packages="$(/opt/ocistacks/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
+    echo /opt/ocistacks/source > "$packages/ocistacks.pth"; \
+    chmod -R u=rwX,go=rX /opt/ocistacks; \
+    /opt/ocistacks/bin/python -m compileall -q /opt/ocistacks/source; \
+    groupadd --non-unique --gid 1000 builder; \
+    useradd --non-unique --uid 1000 --gid 1000 --no-create-home --home-dir /work builder; \
+    install -d -m 0755 -o 1000 -g 1000 /work /materials
+
+USER 1000:1000
+WORKDIR /work
+ENTRYPOINT ["/opt/ocistacks/bin/python", "-P", "-m"]
+
+FROM builder AS python-source
+
+USER 0:0
+
+ARG DEBIAN_FRONTEND=noninteractive
+
+RUN sh /opt/ocistacks/image/with-ca-bundle sh -eu -c ' \
+    apt-get update; \
+    apt-get install --yes --no-install-recommends \
+        binutils gcc libc6-dev make patchelf pkg-config \
+        libbz2-dev libffi-dev liblzma-dev libncurses-dev libreadline-dev \
+        libsqlite3-dev libssl-dev uuid-dev zlib1g-dev; \
+    rm -rf /var/lib/apt/lists/*'
+
+USER 1000:1000
