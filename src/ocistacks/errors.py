@@ -113,6 +113,10 @@ class TransferError(OcistacksError):
     exit_code = 10
 
 
+class MaterialError(TransferError):
+    """A wheel or a Python archive cannot be fetched."""
+
+
 class UnsafeContentError(OcistacksError):
     """An archive or manifest holds what is refused on principle."""
 

@@ -1,0 +1,58 @@
+"""Writing files so that nobody ever sees half of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from ocistacks.errors import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Give a stream whose content becomes ``path`` on a clean exit, and vanishes on any other.
+
+    Raises:
+        TargetError: the folder cannot be made or written, or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        with suppress(FileNotFoundError):
+            Path(temporary).unlink()
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write a UTF-8 file in one step, and not at all if it holds that text already."""
+    content = text.encode()
+    with suppress(OSError):
+        if path.read_bytes() == content:
+            return
+    with atomic_file(path) as stream:
+        stream.write(content)
+
+
+def unwritable(path: Path, error: OSError) -> TargetError:
+    """Return the error for a place that cannot be written to."""
+    return TargetError(
+        "A file cannot be written.",
+        where=str(path),
+        found=error.strerror or str(error),
+        hint="choose another folder, or make room and check the folder's owner and mode",
+    )

@@ -1,0 +1,65 @@
+"""HTTP sessions that behave well: time-outs, bounded retries, the user's certificates."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+_CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_TEMPORARY = (408, 429, 500, 502, 503, 504)
+_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+class _TimedAdapter(HTTPAdapter):
+    """An adapter that gives every request a time-out."""
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = (CONNECT_SECONDS, READ_SECONDS)
+        return super().send(request, *args, **kwargs)
+
+
+def new_session(environment: Mapping[str, str]) -> requests.Session:
+    """Return a session for plain downloads.
+
+    Temporary failures are tried four times with growing pauses, honouring Retry-After. The CA
+    bundle is the first of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and SSL_CERT_FILE that is set.
+    """
+    session = requests.Session()
+    retry = Retry(
+        total=4,
+        backoff_factor=0.5,
+        backoff_jitter=0.5,
+        status_forcelist=_TEMPORARY,
+        allowed_methods=("GET", "HEAD"),
+        raise_on_status=False,
+    )
+    adapter = _TimedAdapter(max_retries=retry, pool_maxsize=16)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    bundle = next(
+        (environment[name] for name in _CERTIFICATE_VARIABLES if environment.get(name)), None
+    )
+    if bundle is not None:
+        session.verify = bundle
+    return session
+
+
+def without_secrets(text: str) -> str:
+    """Return a URL, or a text that holds URLs, without user names, passwords and queries."""
+    if "://" in text and " " not in text:
+        parts = urlsplit(text)
+        text = urlunsplit(parts._replace(query="", fragment=""))
+    return _USER_IN_URL.sub("", text)

@@ -1,0 +1,146 @@
+"""From what uv resolved to the layer's lock, and its text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import tomli_w
+from packaging.specifiers import SpecifierSet
+
+from ocistacks.lock.python_pin import pins_table
+from ocistacks.lock.shared import as_shared, is_shared, own_marker
+from ocistacks.lock.wheels import choose_wheel, fits_python
+from ocistacks.spec.model import runtime_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from packaging.pylock import Package, Pylock
+
+    from ocistacks.lock.python_pin import PythonPin
+    from ocistacks.platforms import Platform
+    from ocistacks.spec.model import LayerSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MissingWheel:
+    """A package that has no wheel for one of the platforms that need it."""
+
+    package: str
+    version: str
+    platform: Platform
+    available: tuple[str, ...]
+    """The file names of the wheels that there are."""
+
+
+def layer_pylock(
+    resolved: Pylock,
+    layer: LayerSpec,
+    lower_packages: Iterable[Package],
+    pins: Mapping[Platform, PythonPin],
+) -> Pylock:
+    """Return the lock of ``layer``: what no platform needs is dropped, what lower layers have
+    is marked as shared, wheels are the only source, and Python is pinned.
+    """
+    lower = tuple(lower_packages)
+    minor = runtime_of(layer).python_minor
+    packages = []
+    for package in resolved.packages:
+        wanted = _platforms_of(package, layer)
+        if not wanted:
+            continue
+        everywhere = len(wanted) == len(layer.platforms)
+        wheels = tuple(wheel for wheel in package.wheels or () if fits_python(wheel, minor))
+        own = replace(
+            package,
+            marker=None if everywhere else package.marker,
+            wheels=wheels or None,
+            archive=None,
+            directory=None,
+            sdist=None,
+            vcs=None,
+            tool=None,
+        )
+        provided = all(_is_provided(package, lower, layer, platform) for platform in wanted)
+        packages.append(as_shared(own) if provided else own)
+    return replace(
+        resolved,
+        requires_python=SpecifierSet(f"=={minor}.*"),
+        packages=packages,
+        tool=pins_table(pins) if pins else None,
+    )
+
+
+def missing_wheels(pylock: Pylock, layer: LayerSpec) -> tuple[MissingWheel, ...]:
+    """Return each package and platform for which the lock has no wheel."""
+    minor = runtime_of(layer).python_minor
+    return tuple(
+        MissingWheel(
+            package=package.name,
+            version=str(package.version),
+            platform=platform,
+            available=tuple(wheel.filename for wheel in package.wheels or ()),
+        )
+        for package in pylock.packages
+        if not is_shared(package)
+        for platform in _platforms_of(package, layer)
+        if choose_wheel(package, layer, platform, minor) is None
+    )
+
+
+def needed_on(package: Package, layer: LayerSpec, platform: Platform) -> bool:
+    """Whether a package's marker, apart from being shared, holds for a layer on a platform."""
+    marker = own_marker(package)
+    environment = platform.marker_environment(runtime_of(layer).python_version)
+    return marker is None or bool(marker.evaluate(environment, context="lock_file"))
+
+
+def to_toml(pylock: Pylock, environment_name: str) -> str:
+    """Return the text of the pylock file (PyPA "pylock.toml" 1.0)."""
+    header = (
+        f"# Locked requirements for {environment_name} (DO NOT EDIT)\n"
+        "# Made by: ocistacks lock\n"
+        "# Lock the stack again to change it.\n"
+    )
+    return header + tomli_w.dumps(_plain(pylock.to_dict()), indent=2)
+
+
+def to_summary(pylock: Pylock, environment_name: str) -> str:
+    """Return the text of the package summary, as venvstacks 0.8 writes it."""
+    own: list[str] = []
+    shared: list[str] = []
+    for package in pylock.packages:
+        marker = own_marker(package)
+        suffix = f" ; {marker}".replace('"', "'") if marker else ""
+        (shared if is_shared(package) else own).append(f"{package.name}=={package.version}{suffix}")
+    lines = [
+        f"# Package summary for {environment_name} (DO NOT EDIT)",
+        "# Lock the stack again to change it.",
+        *sorted(own),
+    ]
+    if shared:
+        lines += ["# Shared packages inherited from other layers", *sorted(shared)]
+    return "\n".join(lines) + "\n"
+
+
+def _platforms_of(package: Package, layer: LayerSpec) -> tuple[Platform, ...]:
+    return tuple(platform for platform in layer.platforms if needed_on(package, layer, platform))
+
+
+def _is_provided(
+    package: Package, lower: tuple[Package, ...], layer: LayerSpec, platform: Platform
+) -> bool:
+    return any(
+        candidate.name == package.name and needed_on(candidate, layer, platform)
+        for candidate in lower
+    )
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a TOML document of any shape
+    """Return a document of plain dicts and lists, as the TOML writer wants it."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,63 @@
+"""The JSON beside a lock: what it was made from, when, and which version it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ocistacks.digests import Digest
+from ocistacks.errors import LockError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class OwnMetadata(BaseModel):
+    """What ocistacks adds to venvstacks' keys, under one key of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resolver_inputs_hash: Digest
+    """Digest of all that was given to uv: when it is the same, uv need not be asked again."""
+
+
+class LockMetadata(BaseModel):
+    """The metadata of a lock; names and meaning are those of venvstacks 0.8.
+
+    Unknown keys are let through, so that a lock made by another version can be read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    requirements_hash: Digest
+    lock_input_hash: Digest
+    other_inputs_hash: Digest
+    version_inputs_hash: Digest
+    lock_version: int = Field(ge=1)
+    locked_at: str
+    ocistacks: OwnMetadata | None = None
+
+    def to_json(self) -> str:
+        """Return the text of the metadata file."""
+        return self.model_dump_json(indent=2, exclude_none=True) + "\n"
+
+
+def read_metadata(path: Path) -> LockMetadata | None:
+    """Return the metadata in the file at ``path``, None if there is none; LockError if broken."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return LockMetadata.model_validate_json(content)
+    except ValidationError as error:
+        raise LockError(
+            "The metadata of a lock cannot be read.",
+            where=str(path),
+            found="; ".join(
+                f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}"
+                for fault in error.errors()
+            ),
+            hint="lock the layer again: ocistacks lock SPEC",
+        ) from error

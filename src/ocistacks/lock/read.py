@@ -1,0 +1,124 @@
+"""Reading a layer's lock back, and telling whether it is still valid."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.pylock import Pylock, PylockValidationError
+
+from ocistacks.errors import LockError
+from ocistacks.lock.hashes import (
+    lock_input_hash,
+    other_inputs_hash,
+    requirements_hash,
+    version_inputs_hash,
+)
+from ocistacks.lock.metadata import LockMetadata, read_metadata
+from ocistacks.lock.module_hash import module_hashes
+from ocistacks.lock.paths import LockPaths
+from ocistacks.lock.python_pin import PythonPin, read_pins
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ocistacks.platforms import Platform
+    from ocistacks.spec.model import LayerSpec, StackSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerLock:
+    """A layer with its lock."""
+
+    layer: LayerSpec
+    paths: LockPaths
+    pylock: Pylock
+    metadata: LockMetadata
+    pins: Mapping[Platform, PythonPin]
+
+    @property
+    def install_target(self) -> str:
+        """The layer's folder name in a deployment."""
+        return self.layer.install_target(self.metadata.lock_version)
+
+
+def read_pylock(path: Path) -> Pylock | None:
+    """Return the lock in the file at ``path``, None if there is none; LockError if broken."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return Pylock.from_dict(tomllib.loads(content.decode()))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, PylockValidationError) as error:
+        raise LockError(
+            "A lock cannot be read.",
+            where=str(path),
+            found=str(error),
+            expected="a pylock.toml 1.0 document",
+            hint="restore the file, or delete it and lock the layer again: ocistacks lock SPEC",
+        ) from error
+
+
+def stale_reason(stack: StackSpec, layer: LayerSpec) -> str | None:
+    """Return why a layer has no valid lock, None if it has one."""
+    paths = LockPaths.of_layer(stack.folder, layer.environment_name)
+    metadata = read_metadata(paths.metadata)
+    pylock = read_pylock(paths.pylock)
+    if pylock is None or metadata is None:
+        return "it was never locked"
+    if lock_input_hash(layer) != metadata.lock_input_hash:
+        return "its requirements changed"
+    if other_inputs_hash(layer) != metadata.other_inputs_hash:
+        return "its Python version, platform floors or lower layers changed"
+    if requirements_hash(pylock) != metadata.requirements_hash:
+        return "its lock file was changed by hand"
+    if layer.versioned:
+        modules = module_hashes(layer)
+        if version_inputs_hash(layer, modules) != metadata.version_inputs_hash:
+            return "its launch or support modules changed"
+    return None
+
+
+def read_locks(stack: StackSpec) -> tuple[LayerLock, ...]:
+    """Return the locks of all layers in build order.
+
+    Raises:
+        LockError: some layers have no valid lock; all of them are named.
+    """
+    stale = {
+        layer.environment_name: reason
+        for layer in stack.layers
+        if (reason := stale_reason(stack, layer)) is not None
+    }
+    if stale:
+        raise LockError(
+            "Layers must be locked before they are built.",
+            where=str(stack.path),
+            found="; ".join(f"{name}: {reason}" for name, reason in stale.items()),
+            expected="a valid lock of every layer",
+            hint=f"ocistacks lock {stack.path.name}",
+        )
+    return tuple(read_lock(stack, layer) for layer in stack.layers)
+
+
+def read_lock(stack: StackSpec, layer: LayerSpec) -> LayerLock:
+    """Return one layer's lock as it stands; LockError if there is none."""
+    paths = LockPaths.of_layer(stack.folder, layer.environment_name)
+    metadata = read_metadata(paths.metadata)
+    pylock = read_pylock(paths.pylock)
+    if pylock is None or metadata is None:
+        raise LockError(
+            f"Layer {layer.environment_name} is not locked.",
+            where=str(paths.pylock),
+            hint=f"ocistacks lock {stack.path.name}",
+        )
+    return LayerLock(
+        layer=layer,
+        paths=paths,
+        pylock=pylock,
+        metadata=metadata,
+        pins=read_pins(pylock, paths.pylock),
+    )

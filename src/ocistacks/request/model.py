@@ -1,0 +1,88 @@
+"""The build request of one layer for one platform, and its input digest."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ocistacks.canonical_json import canonical_json
+from ocistacks.digests import Digest
+from ocistacks.platforms import Platform
+from ocistacks.spec.names import LayerKind
+
+LAYER_FORMAT = 1
+"""Goes up when the same request begins to give other bytes, so that old results are not taken."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WheelInput(_Frozen):
+    """A wheel to install."""
+
+    name: str
+    version: str
+    filename: str = Field(pattern=r"^[^/\\]+\.whl$")
+    digest: Digest
+
+
+class ModulesInput(_Frozen):
+    """An application's launch and support modules, as one canonical tar."""
+
+    launch_module: str
+    digest: Digest
+
+
+class PythonInput(_Frozen):
+    """The Python that a layer is bound to.
+
+    ``digest`` is that of the Python archive. A layer above a runtime needs it for its bytecode
+    alone, and has none where bytecode is off.
+    """
+
+    implementation: str
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    digest: Digest | None
+
+    @property
+    def minor(self) -> str:
+        """The version's first two parts, ``3.13``."""
+        return ".".join(self.version.split(".")[:2])
+
+
+class BuildRequest(_Frozen):
+    """What a builder is asked for. Equal requests give equal blobs, whichever builder works."""
+
+    layer_format: int = LAYER_FORMAT
+    kind: LayerKind
+    install_target: str = Field(pattern=r"^[^/\\]+$")
+    platform: Platform
+    python: PythonInput
+    lower_targets: tuple[str, ...]
+    """Install targets of the layers below, nearest first, the runtime last."""
+    wheels: tuple[WheelInput, ...]
+    modules: ModulesInput | None
+    bytecode: bool
+    compression: Literal["zstd", "gzip"]
+    compression_level: int
+
+    def canonical(self) -> bytes:
+        """Return the canonical JSON of the request (RFC 8785)."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    @property
+    def input_digest(self) -> Digest:
+        """The digest of the canonical request."""
+        return Digest.of_bytes(self.canonical())
+
+    @property
+    def material_digests(self) -> tuple[Digest, ...]:
+        """The digests of all materials that the build needs, each once."""
+        digests = [wheel.digest for wheel in self.wheels]
+        if self.python.digest is not None:
+            digests.append(self.python.digest)
+        if self.modules is not None:
+            digests.append(self.modules.digest)
+        return tuple(dict.fromkeys(digests))

@@ -1,0 +1,1 @@
+"""The store: the local folder in which everything lies under its digest."""

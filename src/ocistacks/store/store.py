@@ -1,0 +1,150 @@
+"""The store's folders, and the few ways in which something gets into them.
+
+    blobs/sha256/HEX       materials and layer blobs, read-only
+    trees/HEX              unpacked layers by blob digest, read-only
+    builds/HEX.json        what a build request's input digest gave
+    pythons/NAME.json      which Python archive a release tarball gave
+    locks/NAME             what processes wait for each other on
+    temporary/             what is not finished; same file system, so that it can be renamed
+
+A name appears only when what it names is complete and verified, so that a reader never sees half
+of anything and a killed writer leaves nothing but a temporary file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from ocistacks.digests import Digest
+from ocistacks.errors import DigestError
+from ocistacks.files import unwritable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+STORE_VARIABLE = "OCISTACKS_STORE"
+_COPY_BYTES = 1 << 20
+
+
+class Store:
+    """A content-addressed folder; safe to use from several processes at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        try:
+            for name in ("blobs/sha256", "trees", "builds", "pythons", "locks", "temporary"):
+                (root / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(root, error) from error
+
+    @classmethod
+    def default(cls, environment: Mapping[str, str]) -> Store:
+        """Open the store that OCISTACKS_STORE names, else the one in the user's cache folder."""
+        named = environment.get(STORE_VARIABLE)
+        return cls(Path(named).resolve() if named else user_cache_path("ocistacks"))
+
+    def blob_path(self, digest: Digest) -> Path:
+        """Return where the blob of that digest lies, or would lie."""
+        return self.root / "blobs" / "sha256" / digest.hex
+
+    def has_blob(self, digest: Digest) -> bool:
+        """Whether the blob is there, complete."""
+        return self.blob_path(digest).is_file()
+
+    def add_blob(self, expected: Digest, chunks: Iterable[bytes], *, what: str) -> Path:
+        """Write a blob while hashing it, and let it appear if its digest is ``expected``.
+
+        ``what`` names the blob to people.
+
+        Raises:
+            DigestError: the bytes have another digest; nothing of them is kept.
+            TargetError: the store cannot be written.
+        """
+        path = self.blob_path(expected)
+        hasher = hashlib.sha256()
+        with self._temporary_file() as temporary:
+            try:
+                with temporary.open("wb") as stream:
+                    for chunk in chunks:
+                        hasher.update(chunk)
+                        stream.write(chunk)
+            except OSError as error:
+                if error.filename is None and error.errno is None:
+                    raise
+                raise unwritable(path, error) from error
+            found = Digest.from_hex(hasher.hexdigest())
+            if found != expected:
+                raise DigestError(
+                    "What was received is not what was promised; nothing of it was kept.",
+                    where=what,
+                    found=found,
+                    expected=expected,
+                    hint="try again; if it stays so, the server or a proxy serves another file",
+                )
+            temporary.chmod(0o444)
+            temporary.replace(path)
+        return path
+
+    def add_file(self, expected: Digest, source: Path, *, what: str) -> Path:
+        """Copy a file in, verified as ``add_blob`` does."""
+        with source.open("rb") as stream:
+            return self.add_blob(expected, iter(lambda: stream.read(_COPY_BYTES), b""), what=what)
+
+    @contextmanager
+    def new_blob(self) -> Iterator[Path]:
+        """Give the path of a file to fill; ``adopt`` it, or it vanishes on exit."""
+        with self._temporary_file() as temporary:
+            yield temporary
+
+    def adopt(self, temporary: Path, digest: Digest) -> Path:
+        """Let a filled file appear as the blob ``digest``, which the caller has verified."""
+        path = self.blob_path(digest)
+        temporary.chmod(0o444)
+        temporary.replace(path)
+        return path
+
+    @contextmanager
+    def temporary_folder(self) -> Iterator[Path]:
+        """Give an empty folder on the store's file system; it vanishes on exit."""
+        folder = Path(tempfile.mkdtemp(dir=self.root / "temporary"))
+        try:
+            yield folder
+        finally:
+            remove_tree(folder)
+
+    @contextmanager
+    def exclusively(self, name: str) -> Iterator[None]:
+        """Let one process at a time pass for ``name``; a killed one lets go."""
+        with FileLock(self.root / "locks" / name):
+            yield
+
+    @contextmanager
+    def _temporary_file(self) -> Iterator[Path]:
+        try:
+            descriptor, name = tempfile.mkstemp(dir=self.root / "temporary")
+        except OSError as error:
+            raise unwritable(self.root, error) from error
+        os.close(descriptor)
+        try:
+            yield Path(name)
+        finally:
+            with suppress(FileNotFoundError):
+                Path(name).unlink()
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder, also where its own folders are read-only."""
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    for parent, _folders, _files in os.walk(folder):
+        Path(parent).chmod(0o700)
+    shutil.rmtree(folder)
