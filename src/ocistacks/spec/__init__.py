@@ -1,0 +1,1 @@
+"""The stack specification: venvstacks.toml read into values that never change."""
