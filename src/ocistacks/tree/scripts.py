@@ -1,0 +1,54 @@
+"""Console scripts that run wherever the tree lies.
+
+Installers write the interpreter's absolute path into a script's first line. Here the script finds
+the interpreter beside itself: it starts as a shell script, whose second line is a string to Python.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_DIRECT = re.compile(rb"#!(?P<python>[^\n]+)\n")
+_THROUGH_SHELL = re.compile(rb"#!/bin/sh\n'''exec' (?P<python>[^\n]+) \"\$0\" \"\$@\"\n' '''\n")
+_LARGEST_SCRIPT_BYTES = 1 << 20
+
+
+def make_scripts_relocatable(folder: Path, build_python: Path, python_name: str) -> None:
+    """Rewrite the scripts in ``folder`` that name ``build_python`` to use their neighbour.
+
+    ``python_name`` is the interpreter's name in the same folder.
+    """
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() or not path.is_file():
+            continue
+        if path.stat().st_size > _LARGEST_SCRIPT_BYTES:
+            continue
+        content = path.read_bytes()
+        header = _interpreter_header(content, build_python)
+        if header is not None:
+            path.write_bytes(relocatable_header(python_name) + content[len(header) :])
+
+
+def relocatable_header(python_name: str) -> bytes:
+    """Return the lines that run a script with the interpreter in the script's own folder."""
+    return (
+        "#!/bin/sh\n"
+        f"""'''exec' "$(dirname -- "$(realpath -- "$0")")/{python_name}" "$0" "$@"\n"""
+        "' '''\n"
+    ).encode()
+
+
+def _interpreter_header(content: bytes, build_python: Path) -> bytes | None:
+    match = _THROUGH_SHELL.match(content) or _DIRECT.match(content)
+    if match is None:
+        return None
+    named = match["python"].strip(b" '\"").split(b" ")[0]
+    folder = str(build_python.parent).encode(sys.getfilesystemencoding())
+    return match[0] if named.startswith(folder + b"/") else None
