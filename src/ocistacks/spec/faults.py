@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import SpecError
 from ocistacks.spec.names import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
 MOST_SHOWN = 50
 _LONGEST_SHOWN = 200
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_USER_IN_URL = re.compile(r"(?<=//)[^\s/@'\"]+@|[^\s/@:'\"]+:[^\s/@'\"]+@(?=[^\s@'\"]+/)")
 
 KeyPath = tuple[str | int, ...]
 
@@ -24,8 +25,8 @@ KeyPath = tuple[str | int, ...]
 class Fault:
     """One thing that is wrong.
 
-    ``problem`` completes "KEY PATH: ..."; ``layer`` is the name of the layer it is about;
-    ``nearest`` is the right name that was most likely meant; ``hint`` any other advice.
+    ``problem`` completes "KEY PATH: ..."; ``layer`` is the environment name of the layer it is
+    about; ``nearest`` is the right name that was most likely meant; ``hint`` is other advice.
     """
 
     path: KeyPath
@@ -38,44 +39,71 @@ class Fault:
 
     def __str__(self) -> str:
         lines = [f"{key_path_text(self.path)}: {self.problem}" if self.path else self.problem]
-        if self.layer is not None:
-            lines.append(f"  layer: {self.layer}")
-        if self.found is not None:
-            lines.append(f"  found: {self.found}")
-        if self.allowed is not None:
-            lines.append(f"  allowed: {self.allowed}")
+        parts = (
+            ("layer", self.layer),
+            ("found", self.found),
+            ("allowed", self.allowed),
+            ("hint", self.hint),
+        )
+        lines += [f"  {label}: {text}" for label, text in parts if text is not None]
         if self.nearest is not None:
             lines.append(f"  did you mean {self.nearest!r}?")
-        if self.hint is not None:
-            lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """What a reading finds on its way: faults, which refuse the file, and warnings."""
+
+    faults: list[Fault] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, fault: Fault) -> None:
+        """Gather a fault."""
+        self.faults.append(fault)
+
+    def warn(self, path: KeyPath, sentence: str) -> None:
+        """Gather a warning about the value at ``path``."""
+        self.warnings.append(f"{key_path_text(path)}: {sentence}")
+
+    def refuse(self, file: Path) -> None:
+        """Raise SpecError with all faults, in the order they were gathered; return if none."""
+        if not self.faults:
+            return
+        count = "a fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        lines = [f"{file.name} has {count}."]
+        for fault in self.faults[:MOST_SHOWN]:
+            lines += [f"  {line}" for line in str(fault).splitlines()]
+        if len(self.faults) > MOST_SHOWN:
+            lines.append(f"  and {len(self.faults) - MOST_SHOWN} more")
+        raise SpecError("\n".join(lines), where=str(file))
 
 
 def unknown_name(
     path: KeyPath, what: str, found: str, allowed: Iterable[str], *, layer: str | None = None
 ) -> Fault:
-    """Return the fault of a name that is none of ``allowed``; ``what`` it was meant to be."""
+    """Return the fault of a name that is none of ``allowed``; ``what`` is what it should name."""
     names = tuple(allowed)
     return Fault(
         path=path,
         problem=f"unknown {what}",
         layer=layer,
         found=shown(found),
-        allowed=", ".join(names) or f"none: there is no {what}",
+        allowed=", ".join(names) or f"none: no {what} is declared",
         nearest=nearest(found, names),
     )
 
 
 def shown(value: object) -> str:
-    """Return a value as it is shown to the user, cut where it is long."""
+    """Return a value as the user is shown it: cut where it is long, never with credentials."""
     if isinstance(value, bool):
         return str(value).lower()
-    text = repr(value)
+    text = _USER_IN_URL.sub("***@", repr(value))
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def key_path_text(path: KeyPath) -> str:
-    """Return a key path as TOML users write it: `frameworks[0].requirements[2]`."""
+    """Return a key path as TOML writes it: `frameworks[0].requirements[2]`."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -84,17 +112,3 @@ def key_path_text(path: KeyPath) -> str:
             key = part if _BARE_KEY.fullmatch(part) else '"' + part.replace('"', '\\"') + '"'
             text += f".{key}" if text else key
     return text
-
-
-def refusal(file: Path, faults: Sequence[Fault]) -> SpecError:
-    """Return the error that tells all ``faults`` of ``file``, as gathered."""
-    count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
-    lines = [f"{file.name} has {count}."]
-    lines += [_indented(str(fault)) for fault in faults[:MOST_SHOWN]]
-    if len(faults) > MOST_SHOWN:
-        lines.append(f"  and {len(faults) - MOST_SHOWN} more")
-    return SpecError("\n".join(lines), where=str(file))
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())

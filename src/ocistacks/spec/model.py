@@ -1,8 +1,8 @@
 """What a stack specification says, with references resolved and defaults filled in.
 
-Field names are venvstacks 0.8's wherever it has one. Layers are compared by identity, and what they
-stand on is left out of their repr: in a long chain each layer holds all those below it, so comparing
-or printing by value would take time and space exponential in the chain's length.
+Field names are venvstacks 0.8's wherever it has one. Layers are compared by identity, and what
+they stand on is left out of their repr: in a long chain each layer holds all those below it, so
+comparing or printing by value would take time exponential in the chain's length.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class ApplicationSpec(LayeredSpec):
 
 
 def lower_layers(layer: LayerSpec) -> tuple[LayerSpec, ...]:
-    """Return the layers that ``layer`` imports from, nearest first: frameworks, then the runtime."""
+    """Return what ``layer`` imports from, nearest first: its frameworks, then its runtime."""
     return (*layer.frameworks, layer.runtime) if isinstance(layer, LayeredSpec) else ()
 
 

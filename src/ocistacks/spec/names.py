@@ -54,13 +54,16 @@ def name_problem(name: str) -> str | None:
     return None
 
 
-def nearest(found: str, allowed: Iterable[str]) -> str | None:
-    """Return the allowed name that ``found`` was most likely meant to be, None if none is near."""
+def nearest(found: str, allowed: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the allowed name that ``found`` was most likely meant to be, None if none is near.
+
+    ``cutoff`` is the least similarity, from 0 to 1, of difflib's ratio.
+    """
     by_folded = {name.casefold(): name for name in allowed}
     folded = found.casefold()
     for kind in LayerKind:
         bare = folded.removeprefix(kind.prefix)
         if bare in by_folded:
             return by_folded[bare]
-    matches = get_close_matches(folded, by_folded, n=1, cutoff=0.6)
+    matches = get_close_matches(folded, by_folded, n=1, cutoff=cutoff)
     return by_folded[matches[0]] if matches else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotations
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -29,9 +29,7 @@ def _repository(text: str) -> str:
         raise PydanticCustomError(
             "repository",
             "not a repository name",
-            {
-                "expected": "HOST[:PORT]/NAME in lower case, without scheme, tag, digest or user name"
-            },
+            {"expected": "HOST[:PORT]/NAME in lower case, without scheme, tag, digest or user"},
         )
     return text
 
@@ -136,7 +134,7 @@ class Settings(BaseModel):
     )
     platforms: tuple[Platform, ...] | None = Field(
         default=None,
-        description="The platforms to build where a command names none; without it, this machine's.",
+        description="The platforms to build where a command names none; without it, the machine's.",
     )
     builder: Literal["auto", "docker", "podman", "local"] = Field(
         default="auto", description="Where layers are built; auto takes the first that answers."
