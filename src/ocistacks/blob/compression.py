@@ -50,7 +50,7 @@ class GzipMembers:
     def __init__(self, level: int) -> None:
         self._level = level
 
-    def compress(self, content: memoryview, spans: Sequence[slice]) -> list[bytes]:  # noqa: ARG002 - see Compressor
+    def compress(self, content: memoryview, spans: Sequence[slice]) -> list[bytes]:
         """Return one member for all spans."""
         compressor = zlib.compressobj(self._level, zlib.DEFLATED, _GZIP_FORMAT)
         return [compressor.compress(content) + compressor.flush()]

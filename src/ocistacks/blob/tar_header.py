@@ -72,7 +72,7 @@ def _fallback(name: str) -> bytes:
     return name.encode("ascii", "replace")[:_NAME_LENGTH]
 
 
-def _block(  # noqa: PLR0913 - the fields of a header block
+def _block(
     name: bytes, prefix: bytes, mode: int, size: int, type_flag: bytes, link_name: bytes
 ) -> bytes:
     numbers = b"%07o\0" % mode
