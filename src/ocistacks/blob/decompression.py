@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, cast
 
 import zstandard
 
@@ -57,7 +57,8 @@ def decompress(source: Channel, media_type: str, *, maximum_size: int) -> Iterat
 
 def _zstd(source: Channel) -> Iterator[bytes]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=_MAXIMUM_WINDOW_SIZE)
-    with decompressor.stream_reader(source, read_across_frames=True) as reader:
+    stream = cast("IO[bytes]", source)  # only its method read is used
+    with decompressor.stream_reader(stream, read_across_frames=True) as reader:
         while buffer := reader.read(BUFFER_SIZE):
             yield buffer
 

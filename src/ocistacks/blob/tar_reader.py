@@ -6,6 +6,7 @@ tar's long names and base-256 sizes, because archives that others made hold thos
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -31,6 +32,9 @@ _MAXIMUM_EXTENSION_SIZE = 64 << 10
 _BASE_256 = 0x80
 _SPECIAL_BITS = 0o7000
 _EXECUTABLE_BIT = 0o100
+_OCTAL = re.compile(rb"[0-7]*")
+_DECIMAL = re.compile(r"[0-9]{1,18}")
+_ZERO_BLOCK = bytes(BLOCK_SIZE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +79,7 @@ class TarStream:
         """Read what is left, and refuse anything but zero bytes."""
         rest = self._view[self._position :]
         while True:
-            if any(rest):
+            if bytes(rest).strip(b"\0"):
                 raise UnsafeContentError("An archive goes on behind its end.")
             buffer = next(self._buffers, None)
             if buffer is None:
@@ -102,7 +106,7 @@ def read_members(stream: TarStream) -> Iterator[Member]:
     extension: dict[str, str] = {}
     while True:
         block = stream.take(BLOCK_SIZE)
-        if not block[0] and not any(block):
+        if block == _ZERO_BLOCK:
             break
         _verify_checksum(block)
         flag = block[156:157]
@@ -181,8 +185,8 @@ def _read_extension(stream: TarStream, flag: bytes, size: int) -> dict[str, str]
             "An archive has a header for all its entries that names or resizes them.",
             found=", ".join(sorted(records)),
         )
-    if not records.get("size", "0").isdecimal():
-        raise UnsafeContentError("A size in an archive is no number.", found=records["size"])
+    if not _DECIMAL.fullmatch(records.get("size", "0")):
+        raise UnsafeContentError("A size in an archive is no number.", found=records["size"][:100])
     return records
 
 
@@ -210,16 +214,11 @@ def _number(field: bytes) -> int:
     if field[0] == _BASE_256:
         return int.from_bytes(field[1:])
     digits = field.strip(b" \0")
-    if not digits:
-        return 0
-    try:
-        if not digits.isdigit():
-            raise ValueError
-        return int(digits, 8)
-    except ValueError as error:
+    if not _OCTAL.fullmatch(digits):
         raise UnsafeContentError(
             "A number in an archive's header is damaged.", found=repr(_text(field))
-        ) from error
+        )
+    return int(digits or b"0", 8)
 
 
 def _decode(field: bytes) -> str:

@@ -97,7 +97,7 @@ def _symlink(name: str, target: str) -> Entry:
             f"A symbolic link in a layer tree cannot be moved with its layer: {fault}.",
             where=name,
             found=target,
-            expected="a relative path to this layer or one beside it, with .. at its start only",
+            expected="a relative path to this layer or one beside it, .. only at its start",
         )
     return Entry(name=name, kind="symlink", mode=SYMLINK_MODE, link_name=target)
 

@@ -156,7 +156,7 @@ class TreeWriter:
                 f"A symbolic link in an archive leaves its place: {fault}.",
                 where=member.name,
                 found=member.link_name,
-                expected="a relative path to this layer or one beside it, with .. at its start only",
+                expected="a relative path to this layer or one beside it, .. only at its start",
             )
         os.symlink(member.link_name, self._root + member.name)  # noqa: PTH211 - Path rewrites ./x
 
