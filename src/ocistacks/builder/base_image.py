@@ -1,0 +1,68 @@
+"""A Debian base image made by mmdebstrap, for machines that reach no registry of base images."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ocistacks.builder.engine import engine_errors
+from ocistacks.errors import EngineError
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+DEBIAN_SUITE = "bookworm"
+_REPOSITORY = "localhost/ocistacks-base"
+
+
+def import_debian_base(client: DockerClient, engine: str, reason: EngineError) -> str:
+    """Make a minimal Debian, import it into the engine, and return its tag.
+
+    ``reason`` is why the public base image cannot be had.
+
+    Raises:
+        EngineError: mmdebstrap is missing or fails, or the engine refuses the image.
+    """
+    if shutil.which("mmdebstrap") is None:
+        raise EngineError(
+            "The builder image has no base: the public one cannot be pulled.",
+            where=engine,
+            found=reason.found,
+            hint="allow the engine to pull it, name another with --builder-base, or install "
+            "mmdebstrap, with which one is made here",
+        ) from reason
+    tag = f"{_REPOSITORY}:{DEBIAN_SUITE}"
+    with tempfile.TemporaryDirectory(prefix="ocistacks-base-") as folder:
+        archive = Path(folder) / "base.tar"
+        debian_archive(archive, variant="minbase")
+        with engine_errors("import the base image", engine):
+            client.api.import_image(src=str(archive), repository=_REPOSITORY, tag=DEBIAN_SUITE)
+    return tag
+
+
+def debian_archive(archive: Path, *, variant: str, packages: tuple[str, ...] = ()) -> None:
+    """Write the tar of a minimal Debian from the mirror that apt is set up with.
+
+    Raises:
+        EngineError: mmdebstrap fails.
+    """
+    finished = subprocess.run(
+        [
+            *("mmdebstrap", "--quiet", f"--variant={variant}"),
+            *((f"--include={','.join(packages)}",) if packages else ()),
+            *(DEBIAN_SUITE, str(archive)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode != 0:
+        raise EngineError(
+            "mmdebstrap cannot make a Debian base image.",
+            where=f"mmdebstrap {DEBIAN_SUITE}",
+            found=finished.stderr.strip()[-1000:],
+            hint="check that apt-get update works on this machine",
+        )

@@ -1,0 +1,134 @@
+"""The container builder: a task runs in a container of Docker or Podman, sealed off.
+
+No bind mounts, so that remote engines and engines inside containers work: materials go into a
+volume of the engine as a stream, once; the task's files go in and its output comes out as streams.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from ocistacks.builder.engine import engine_errors, receive, send, size_in_container
+from ocistacks.builder.image import ensure_image
+from ocistacks.builder.task import FIXED_ENVIRONMENT
+from ocistacks.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+    from ocistacks.builder.image import ImageOptions
+    from ocistacks.builder.task import Task, Toolchain
+    from ocistacks.digests import Digest
+    from ocistacks.store.store import Store
+
+_MATERIALS_VOLUME = "ocistacks-materials"
+_MATERIALS = "/materials"
+_WORK = "/work"
+_USER = "1000:1000"
+_PROCESSES = 2048
+_TOLD_LINES = 40
+
+
+class ContainerBuilder:
+    """Runs tasks in containers of one engine."""
+
+    def __init__(
+        self, client: DockerClient, engine: str, store: Store, image_options: ImageOptions
+    ) -> None:
+        self._client = client
+        self._engine = engine
+        self._store = store
+        self._image_options = image_options
+
+    @property
+    def name(self) -> str:
+        """What the builder is, for people."""
+        return self._engine
+
+    def prepare(self, toolchain: Toolchain) -> None:
+        """Make the builder image if the engine does not have it; see ``Builder.prepare``."""
+        ensure_image(self._client, self._engine, toolchain, self._image_options)
+
+    def run(self, task: Task, *, output: Path, on_step: Callable[[str], None]) -> str:
+        """Run a task in a new container, which is removed afterwards; see ``Builder.run``."""
+        with engine_errors(f"build {task.name}", self._engine):
+            image = ensure_image(self._client, self._engine, task.toolchain, self._image_options)
+            self._send_materials(image, task.materials)
+            with self._container(image, task) as container:
+                send(container, _WORK, task.files.items())
+                container.start()
+                told = _follow(container, on_step)
+                code = int(container.wait()["StatusCode"])
+                if code != 0:
+                    raise BuildError(
+                        f"{task.name} could not be built.",
+                        where=f"builder {self.name}, exit code {code}",
+                        found="\n    ".join(told) or "no word",
+                    )
+                answer = container.logs(stdout=True, stderr=False).decode().splitlines()
+                receive(container, f"{_WORK}/{task.output}", output)
+        return answer[-1] if answer else ""
+
+    @contextmanager
+    def _container(self, image: str, task: Task) -> Iterator[Container]:
+        container = self._client.containers.create(
+            image,
+            [task.module, *task.arguments(_MATERIALS)],
+            cap_drop=["ALL"],
+            environment={**FIXED_ENVIRONMENT, "HOME": _WORK, "TMPDIR": _WORK},
+            labels={"dev.ocistacks.task": task.name},
+            network_mode="none",
+            pids_limit=_PROCESSES,
+            read_only=True,
+            security_opt=["no-new-privileges"],
+            tmpfs={"/tmp": "mode=1777,size=256m"},
+            user=_USER,
+            volumes=[f"{_MATERIALS_VOLUME}:{_MATERIALS}:ro", _WORK],
+            working_dir=_WORK,
+        )
+        try:
+            yield container
+        finally:
+            container.remove(force=True, v=True)
+
+    def _send_materials(self, image: str, materials: tuple[Digest, ...]) -> None:
+        """Bring what the engine lacks into its volume, through a container that never starts."""
+        with self._store.exclusively(f"engine-{self._engine}"):
+            loader = self._client.containers.create(
+                image,
+                ["nothing"],
+                network_mode="none",
+                volumes=[f"{_MATERIALS_VOLUME}:{_MATERIALS}"],
+            )
+            try:
+                paths = {digest: self._store.blob_path(digest) for digest in materials}
+                missing = [
+                    (digest.hex, path)
+                    for digest, path in paths.items()
+                    if size_in_container(loader, f"{_MATERIALS}/{digest.hex}")
+                    != path.stat().st_size
+                ]
+                if missing:
+                    send(loader, _MATERIALS, missing)
+            finally:
+                loader.remove(force=True)
+
+
+def _follow(container: Container, on_step: Callable[[str], None]) -> list[str]:
+    """Tell each line of the container's stderr until it ends; return the last ones."""
+    told: list[str] = []
+    rest = ""
+    stream = container.logs(stdout=False, stderr=True, follow=True, stream=True)
+    for chunk in stream:
+        *lines, rest = (rest + chunk.decode(errors="replace")).split("\n")
+        for line in lines:
+            told.append(line)
+            on_step(line)
+    with suppress(AttributeError):
+        stream.close()
+    return [*told, *filter(None, [rest])][-_TOLD_LINES:]

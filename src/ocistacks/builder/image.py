@@ -1,0 +1,120 @@
+"""The builder image: found, or made from Containerfile.builder."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ocistacks.builder.base_image import import_debian_base
+from ocistacks.builder.engine import engine_errors
+from ocistacks.builder.image_context import CONTAINERFILE, context_digest, context_tar
+from ocistacks.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from docker import DockerClient
+
+    from ocistacks.builder.task import Toolchain
+
+DEFAULT_BASE = "docker.io/library/python:3.13-slim-bookworm"
+_REPOSITORY = "localhost/ocistacks-"
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PIP_INDEX_URL")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageOptions:
+    """How the builder image is made.
+
+    ``base_image`` is None for the public default, with one made by mmdebstrap where that cannot
+    be pulled.
+    """
+
+    base_image: str | None
+    environment: Mapping[str, str]
+    say: Callable[[str], None]
+
+
+def ensure_image(
+    client: DockerClient, engine: str, toolchain: Toolchain, options: ImageOptions
+) -> str:
+    """Return the tag of the image for a toolchain, after making it where it is missing.
+
+    Raises:
+        EngineError: no base image is to be had, or the build fails.
+    """
+    tag = image_tag(toolchain, options)
+    if not _has_image(client, engine, tag):
+        options.say(f"The {toolchain} image is missing in {engine}: building it, once.")
+        build_image(client, engine, toolchain, options)
+    return tag
+
+
+def image_tag(toolchain: Toolchain, options: ImageOptions) -> str:
+    """Return the tag of a toolchain's image; it changes with whatever the image is made of."""
+    digest = context_digest(options.base_image or DEFAULT_BASE)
+    return f"{_REPOSITORY}{toolchain}:{digest.hex[:16]}"
+
+
+def build_image(
+    client: DockerClient, engine: str, toolchain: Toolchain, options: ImageOptions
+) -> str:
+    """Build the image of a toolchain and return its tag."""
+    tag = image_tag(toolchain, options)
+    base = options.base_image or _reachable_base(client, engine, options)
+    environment = options.environment
+    with engine_errors(f"build the {toolchain} image", engine):
+        events = client.api.build(
+            fileobj=io.BytesIO(context_tar(environment)),
+            custom_context=True,
+            dockerfile=CONTAINERFILE,
+            target=toolchain,
+            tag=tag,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            buildargs={
+                "BASE_IMAGE": base,
+                **{name: environment[name] for name in _PROXY_VARIABLES if environment.get(name)},
+            },
+        )
+        told: list[str] = []
+        for event in events:
+            line = str(event.get("stream") or event.get("error") or "").strip()
+            if line:
+                told.append(line)
+            if line.startswith(("Step ", "STEP ")):
+                options.say(f"  {line}")
+            if "error" in event:
+                raise EngineError(
+                    f"The {toolchain} image cannot be built.",
+                    where=f"{engine}, {CONTAINERFILE}, base image {base}",
+                    found="\n    ".join(told[-15:]),
+                    hint="name another base with --builder-base, or set proxy and SSL_CERT_FILE",
+                )
+    return tag
+
+
+def _has_image(client: DockerClient, engine: str, tag: str) -> bool:
+    import docker.errors
+
+    with engine_errors("look for the builder image", engine):
+        try:
+            client.images.get(tag)
+        except docker.errors.ImageNotFound:
+            return False
+    return True
+
+
+def _reachable_base(client: DockerClient, engine: str, options: ImageOptions) -> str:
+    """Return the public base image if it is there or can be pulled, else one made here."""
+    if _has_image(client, engine, DEFAULT_BASE):
+        return DEFAULT_BASE
+    try:
+        with engine_errors(f"pull {DEFAULT_BASE}", engine):
+            client.images.pull(DEFAULT_BASE)
+    except EngineError as error:
+        options.say(f"{DEFAULT_BASE} cannot be pulled: making a Debian base with mmdebstrap.")
+        return import_debian_base(client, engine, error)
+    return DEFAULT_BASE

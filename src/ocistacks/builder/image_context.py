@@ -1,0 +1,57 @@
+"""The build context of the builder image: the Containerfile and this very package.
+
+It is laid out as the repository is, so that the same Containerfile builds from a checkout.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ocistacks
+from ocistacks.digests import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CONTAINERFILE = "Containerfile.builder"
+_CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def context_digest(base_image: str) -> Digest:
+    """Return the digest of all that the builder image is made of, apart from certificates."""
+    return Digest.of_chunks(
+        chunk
+        for name, content in _files()
+        for chunk in (f"{base_image}\0{name}\0{len(content)}\0".encode(), content)
+    )
+
+
+def context_tar(environment: Mapping[str, str]) -> bytes:
+    """Return the context as a tar; it holds the CA bundle that the environment names."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in (*_files(), *_certificates(environment)):
+            header = tarfile.TarInfo(name)
+            header.size = len(content)
+            header.mode = 0o644
+            archive.addfile(header, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _files() -> Iterator[tuple[str, bytes]]:
+    package = Path(ocistacks.__file__).parent
+    yield CONTAINERFILE, (package / "builder" / "image" / CONTAINERFILE).read_bytes()
+    for path in sorted(package.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield f"src/ocistacks/{path.relative_to(package).as_posix()}", path.read_bytes()
+
+
+def _certificates(environment: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    for variable in _CERTIFICATE_VARIABLES:
+        path = Path(environment.get(variable, ""))
+        if environment.get(variable) and path.is_file():
+            yield "ca-bundle.crt", path.read_bytes()
+            return

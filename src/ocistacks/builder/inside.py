@@ -1,0 +1,85 @@
+"""`python -m ocistacks.builder.inside`: what runs in isolation to build a layer.
+
+In the working folder lies ``request.json``; the materials lie in a folder under their digests. The
+layer's blob is written to ``blob``, and what it is to stdout. It is the same code in every builder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ocistacks.blob.pack import pack_tree
+from ocistacks.digests import Digest
+from ocistacks.errors import DigestError, OcistacksError
+from ocistacks.request.model import BuildRequest
+from ocistacks.tree.assemble import assemble_tree
+
+REQUEST_FILE = "request.json"
+BLOB_FILE = "blob"
+MODULE = "ocistacks.builder.inside"
+
+
+def main() -> int:
+    """Build the layer; return the exit code."""
+    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}")
+    parser.add_argument("materials", type=Path, help="folder of the materials")
+    parser.add_argument("jobs", type=int, help="processes and threads at a time")
+    options = parser.parse_args()
+    os.umask(0o022)
+    try:
+        blob = _build(Path.cwd(), options.materials, options.jobs)
+    except OcistacksError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write(blob + "\n")
+    return 0
+
+
+def _build(work: Path, materials: Path, jobs: int) -> str:
+    request = BuildRequest.model_validate_json((work / REQUEST_FILE).read_bytes())
+    _say("verify materials")
+    for digest in request.material_digests:
+        _verify(materials / digest.hex, digest)
+    build = work / "build"
+    build.mkdir()
+    tree = assemble_tree(
+        request,
+        material=lambda digest: materials / digest.hex,
+        work=build,
+        jobs=jobs,
+        report=_say,
+    )
+    _say("pack")
+    with (work / BLOB_FILE).open("wb") as output:
+        blob = pack_tree(
+            tree,
+            request.install_target,
+            output,
+            compression=request.compression,
+            level=request.compression_level,
+            threads=jobs,
+        )
+    return blob.model_dump_json()
+
+
+def _verify(path: Path, expected: Digest) -> None:
+    found = Digest.of_file(path) if path.is_file() else "no such file"
+    if found != expected:
+        raise DigestError(
+            "A material did not reach the builder whole.",
+            found=found,
+            expected=expected,
+            hint="build again; if it stays so, remove the volume ocistacks-materials",
+        )
+
+
+def _say(step: str) -> None:
+    sys.stderr.write(f"{step}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
