@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     ListFolder = Callable[[Path], Collection[str]]
 
 
+# Higher than for other names: all files have their suffix in common.
+_NEAR_FILE = 0.75
+
+
 def module_path(folder: Path, text: str) -> Path:
     """Return the absolute path of a module that is written as ``text`` in a file in ``folder``.
 
@@ -71,7 +75,7 @@ def check_modules_exist(
         siblings = list_folder(target.parent)
         if target.name in siblings:
             continue
-        near = nearest(target.name, siblings)
+        near = nearest(target.name, siblings, cutoff=_NEAR_FILE)
         findings.add(
             Fault(
                 path=path,

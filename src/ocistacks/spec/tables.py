@@ -19,14 +19,13 @@ from ocistacks.spec.names import LayerKind, name_problem
 from ocistacks.spec.targets import (
     DEFAULT_LINUX_TARGET,
     LINUX_TARGET_FORM,
+    LINUX_TARGET_PATTERN,
     MACOSX_TARGET_FORM,
     macosx_version,
     normalised_linux_target,
 )
 
-_PYTHON_IMPLEMENTATION = re.compile(
-    r"(?:cpython|pypy)@3\.[0-9]{1,3}\.[0-9]{1,3}(?:(?:a|b|rc)[0-9]{1,3})?"
-)
+_PYTHON_IMPLEMENTATION = r"^(cpython|pypy)@3\.[0-9]{1,3}\.[0-9]{1,3}((a|b|rc)[0-9]{1,3})?$"
 PYTHON_IMPLEMENTATION_FORM = "'cpython@X.Y.Z' or 'pypy@X.Y.Z', such as 'cpython@3.13.5'"
 
 
@@ -91,7 +90,7 @@ def _package_indexes(table: dict[str, str]) -> dict[str, str]:
 
 
 def _python_implementation(text: str) -> str:
-    if not _PYTHON_IMPLEMENTATION.fullmatch(text):
+    if "\n" in text or not re.match(_PYTHON_IMPLEMENTATION, text):
         raise PydanticCustomError(
             "python_implementation",
             "not a Python implementation",
@@ -132,6 +131,7 @@ class LayerTable(BaseModel):
     linux_target: Annotated[str, AfterValidator(_linux_target)] = Field(
         default=DEFAULT_LINUX_TARGET,
         description="The oldest glibc that Linux wheels may ask for: glibc or glibc@X.Y.",
+        json_schema_extra={"pattern": LINUX_TARGET_PATTERN},
     )
     macosx_target: Annotated[str, AfterValidator(_macosx_target)] | None = Field(
         default=None,
@@ -162,7 +162,8 @@ class RuntimeTable(LayerTable):
     kind: ClassVar[LayerKind] = LayerKind.RUNTIME
 
     python_implementation: Annotated[str, AfterValidator(_python_implementation)] = Field(
-        description="The Python interpreter: cpython@X.Y.Z."
+        description="The Python interpreter: cpython@X.Y.Z.",
+        json_schema_extra={"pattern": _PYTHON_IMPLEMENTATION},
     )
 
 

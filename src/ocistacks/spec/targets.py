@@ -14,6 +14,8 @@ MACOSX_TARGET_VARIABLE = "MACOSX_DEPLOYMENT_TARGET"
 LINUX_TARGET_FORM = "'glibc' or 'glibc@X.Y', such as 'glibc@2.28'"
 MACOSX_TARGET_FORM = "'X' or 'X.Y', such as '13.0'"
 
+LINUX_TARGET_PATTERN = r"^glibc(@[0-9]{1,4}\.[0-9]{1,4})?$"
+
 _LINUX_TARGET = re.compile(r"glibc@([0-9]{1,4})\.([0-9]{1,4})")
 _MACOSX_TARGET = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,4}))?(?:\.[0-9]{1,4})?")
 
