@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     build = PythonBuild(
         source=options.source,
-        accepted=(options.sha256,) if options.sha256 else tuple(KNOWN_RELEASES.values()),
+        accepted=(options.sha256,) if options.sha256 else _known_digests(),
         output=options.output,
         work=options.work,
         jobs=options.jobs or len(os.sched_getaffinity(0)),
@@ -90,6 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     sys.stdout.write(f"{blob.model_dump_json()}\n")
     return 0
+
+
+def _known_digests() -> tuple[Digest, ...]:
+    return tuple(tarball.digest for tarball in KNOWN_RELEASES.values())
 
 
 def _install(

@@ -19,18 +19,34 @@ if TYPE_CHECKING:
 
 PYTHON_ORG: Final = "https://www.python.org/ftp/python"
 
-KNOWN_RELEASES: Final[dict[str, Digest]] = {
-    "3.13.5": Digest.from_hex("93e583f243454e6e9e4588ca2c2662206ad961659863277afcdb96801647d640"),
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tarball:
+    """What a release's `.tar.xz` must be; ``size`` is in bytes."""
+
+    digest: Digest
+    size: int
+
+
+KNOWN_RELEASES: Final = {
+    "3.13.5": Tarball(
+        digest=Digest.from_hex("93e583f243454e6e9e4588ca2c2662206ad961659863277afcdb96801647d640"),
+        size=22_856_016,
+    ),
 }
-"""Version to the digest of its `.tar.xz`; each entry was compared with the file itself."""
+"""Each entry was compared with the file itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceRelease:
-    """One CPython release tarball: what it is called, what it must hash to, where it lies."""
+    """One CPython release tarball: what it must be, and where it may be fetched, in this order.
+
+    ``size`` is in bytes, None where only the spec knows the release.
+    """
 
     version: str
     digest: Digest
+    size: int | None
     urls: tuple[str, ...]
 
     @property
@@ -50,14 +66,14 @@ def source_release(
     """
     parsed = _full_version(version)
     known = KNOWN_RELEASES.get(str(parsed))
-    if known is not None and digest is not None and known != digest:
+    if known is not None and digest is not None and known.digest != digest:
         raise LockError(
             f"The sha256 given for the release tarball of CPython {parsed} is not the known one.",
             found=digest,
-            expected=known,
+            expected=known.digest,
             hint="leave the sha256 away, or correct it",
         )
-    pinned = digest or known
+    pinned = known.digest if known is not None else digest
     if pinned is None:
         raise LockError(
             f"No sha256 is known for the release tarball of CPython {parsed}.",
@@ -66,7 +82,12 @@ def source_release(
             hint=f"take the sha256 of Python-{parsed}.tar.xz from the release's page",
         )
     urls = dict.fromkeys([_python_org_url(parsed), *_debian_urls(parsed, debian_mirrors)])
-    return SourceRelease(version=str(parsed), digest=pinned, urls=tuple(urls))
+    return SourceRelease(
+        version=str(parsed),
+        digest=pinned,
+        size=known.size if known is not None else None,
+        urls=tuple(urls),
+    )
 
 
 def _full_version(version: str) -> Version:
