@@ -1,0 +1,1 @@
+"""OCI objects: making them, and moving them between registries, layouts and the store."""

@@ -1,0 +1,26 @@
+"""Media types and artifact types (OCI image spec 1.1, "Media Types"; docs/oci-objects.md)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LAYER_ARTIFACT: Final = "application/vnd.ocistacks.layer.v1"
+STACK_ARTIFACT: Final = "application/vnd.ocistacks.stack.v1"
+
+IMAGE_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+IMAGE_INDEX: Final = "application/vnd.oci.image.index.v1+json"
+IMAGE_CONFIGURATION: Final = "application/vnd.oci.image.config.v1+json"
+LAYER_TAR: Final = "application/vnd.oci.image.layer.v1.tar"
+LAYER_TAR_GZIP: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
+LAYER_TAR_ZSTD: Final = "application/vnd.oci.image.layer.v1.tar+zstd"
+
+DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_MANIFEST_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_CONFIGURATION: Final = "application/vnd.docker.container.image.v1+json"
+DOCKER_LAYER_TAR: Final = "application/vnd.docker.image.rootfs.diff.tar"
+DOCKER_LAYER_TAR_GZIP: Final = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+
+MANIFESTS: Final = frozenset({IMAGE_MANIFEST, DOCKER_MANIFEST})
+INDEXES: Final = frozenset({IMAGE_INDEX, DOCKER_MANIFEST_LIST})
+ACCEPTED: Final = ", ".join((IMAGE_INDEX, IMAGE_MANIFEST, DOCKER_MANIFEST_LIST, DOCKER_MANIFEST))
+"""What a registry is asked for, best first."""

@@ -1,0 +1,143 @@
+"""The two ends of a transfer: where objects come from, and where they go.
+
+A registry, an image layout on disk, the local store and freshly assembled objects are each a
+source or a sink. What a source gives is verified: a reader may write it under its final name
+when the stream ends without an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from ocistacks.digests import Digest
+from ocistacks.errors import DigestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from ocistacks.oci.model import Descriptor
+
+    Content = Callable[[], AbstractContextManager[Iterator[bytes]]]
+    """Opens a blob's bytes from their beginning; it may be called again after a failure."""
+
+CHUNK_BYTES = 1 << 20
+
+
+class ObjectSource(Protocol):
+    """Where objects come from."""
+
+    def resolve(self, target: str) -> Descriptor:
+        """Return the descriptor of the manifest or index that a tag or digest names.
+
+        Raises NotFoundError where there is none.
+        """
+
+    def read_manifest(self, descriptor: Descriptor) -> bytes:
+        """Return a manifest's or index's bytes, verified; raise NotFoundError or DigestError."""
+
+    def open_blob(self, descriptor: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
+        """Open a blob as chunks of about a megabyte.
+
+        Size and digest are verified while it streams: instead of the last chunk, DigestError is
+        raised for bytes that are not those of the descriptor. Raises NotFoundError.
+        """
+
+    def describe(self, descriptor: Descriptor) -> str:
+        """Return how messages name an object of this source."""
+
+
+class ObjectSink(Protocol):
+    """Where objects go. An object appears under its digest complete or not at all."""
+
+    def has_blob(self, digest: Digest) -> bool:
+        """Whether the blob is there already."""
+
+    def has_manifest(self, digest: Digest) -> bool:
+        """Whether the manifest or index is there already."""
+
+    def write_blob(self, descriptor: Descriptor, content: Content) -> None:
+        """Write a blob, whose ``content`` a source has verified when it ends."""
+
+    def write_manifest(self, content: bytes, media_type: str, tag: str | None) -> None:
+        """Write a manifest or index, all of whose parts are there, and let ``tag`` name it."""
+
+    def mount_blob(self, digest: Digest, from_repository: str) -> bool:
+        """Let another repository of the same registry share its blob; False where it cannot."""
+
+
+@runtime_checkable
+class FileSource(Protocol):
+    """A source whose blobs are files that were verified when they were written."""
+
+    def blob_file(self, descriptor: Descriptor) -> Path | None:
+        """Return the file of a blob, None where the blob is elsewhere."""
+
+
+@runtime_checkable
+class FileSink(Protocol):
+    """A sink that can share a file instead of copying it."""
+
+    def write_blob_file(self, descriptor: Descriptor, path: Path) -> None:
+        """Write a blob from a verified file: as a hard link where that is possible."""
+
+
+def verified_chunks(chunks: Iterable[bytes], descriptor: Descriptor, where: str) -> Iterator[bytes]:
+    """Yield ``chunks`` while hashing them, and keep back the last one until all are verified.
+
+    A receiver therefore never has the whole of a wrong blob. ``where`` names the blob's place.
+
+    Raises:
+        DigestError: size (bytes) or digest are not the descriptor's.
+    """
+    hasher = hashlib.sha256()
+    received = 0
+    held: bytes | None = None
+    for chunk in chunks:
+        received += len(chunk)
+        if received > descriptor.size:
+            raise _wrong(where, f"more than {descriptor.size} bytes", f"{descriptor.size} bytes")
+        hasher.update(chunk)
+        if held is not None:
+            yield held
+        held = chunk
+    if received != descriptor.size:
+        raise _wrong(where, f"{received} bytes", f"{descriptor.size} bytes")
+    digest = Digest.from_hex(hasher.hexdigest())
+    if digest != descriptor.digest:
+        raise _wrong(where, digest, descriptor.digest)
+    if held is not None:
+        yield held
+
+
+def verified_document(content: bytes, descriptor: Descriptor, where: str) -> bytes:
+    """Return ``content`` if it has the descriptor's digest; raise DigestError if not."""
+    digest = Digest.of_bytes(content)
+    if digest != descriptor.digest:
+        raise _wrong(where, digest, descriptor.digest)
+    return content
+
+
+def read_blob(source: ObjectSource, descriptor: Descriptor) -> bytes:
+    """Return a small blob, such as a configuration, verified; bound its size before."""
+    with source.open_blob(descriptor) as chunks:
+        return b"".join(chunks)
+
+
+def file_chunks(path: Path) -> Iterator[bytes]:
+    """Yield a file's content in chunks."""
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _wrong(where: str, found: str, expected: str) -> DigestError:
+    return DigestError(
+        "What was received is not what was promised; nothing of it was kept.",
+        where=where,
+        found=found,
+        expected=expected,
+        hint="try again; if it stays so, the copy there is damaged and must be pushed again",
+    )
