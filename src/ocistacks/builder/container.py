@@ -60,7 +60,11 @@ class ContainerBuilder:
             image = ensure_image(self._client, self._engine, task.toolchain, self._image_options)
             self._send_materials(image, task.materials)
             with self._container(image, task) as container:
-                send(container, _WORK, task.files.items())
+                send(
+                    container,
+                    _WORK,
+                    [*task.files.items(), *((name, None) for name in task.folders)],
+                )
                 container.start()
                 told = _follow(container, on_step)
                 code = int(container.wait()["StatusCode"])

@@ -76,8 +76,13 @@ def engine_errors(doing: str, engine: str) -> Iterator[None]:
         ) from error
 
 
-def send(container: Container, folder: str, entries: Iterable[tuple[str, Path | bytes]]) -> None:
-    """Stream files into a folder of a created container, readable by all, as root's."""
+def send(
+    container: Container, folder: str, entries: Iterable[tuple[str, Path | bytes | None]]
+) -> None:
+    """Stream files into a folder of a created container, readable by all.
+
+    A name without content makes a folder, writable by all.
+    """
     container.put_archive(folder, cast("bytes", _tar_stream(entries)))
 
 
@@ -125,11 +130,14 @@ class _Readable:
         return result
 
 
-def _tar_stream(entries: Iterable[tuple[str, Path | bytes]]) -> Iterator[bytes]:
+def _tar_stream(entries: Iterable[tuple[str, Path | bytes | None]]) -> Iterator[bytes]:
     for name, content in entries:
         header = tarfile.TarInfo(name)
         header.mode = 0o644
-        if isinstance(content, bytes):
+        if content is None:
+            header.type, header.mode = tarfile.DIRTYPE, 0o777
+            yield header.tobuf()
+        elif isinstance(content, bytes):
             header.size = len(content)
             yield header.tobuf()
             yield content

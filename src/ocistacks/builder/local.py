@@ -51,6 +51,8 @@ class LocalBuilder:
         with self._store.temporary_folder() as work:
             for name, content in task.files.items():
                 (work / name).write_bytes(content)
+            for name in task.folders:
+                (work / name).mkdir()
             materials = self._store.blob_path(task.materials[0]).parent if task.materials else work
             process = subprocess.Popen(
                 [

@@ -28,9 +28,10 @@ FIXED_ENVIRONMENT = {
 class Task:
     """A Python module to run in isolation: no network, no privileges, no files but these.
 
-    The module runs in an empty folder that holds ``files``. It finds each material under its
-    hexadecimal digest in a folder whose path ``arguments`` is told, tells its steps on stderr,
-    writes its answer as the last line of stdout, and leaves ``output`` in the folder.
+    The module runs in a folder that holds ``files`` and the empty ``folders``. It finds each
+    material under its hexadecimal digest in a folder whose path ``arguments`` is told, tells its
+    steps on stderr, writes its answer as the last line of stdout, and leaves ``output`` in the
+    folder.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Task:
     files: Mapping[str, bytes]
     materials: tuple[Digest, ...]
     output: str
+    folders: tuple[str, ...] = ()
     toolchain: Toolchain = "builder"
 
 

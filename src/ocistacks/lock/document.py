@@ -40,8 +40,10 @@ def layer_pylock(
     lower_packages: Iterable[Package],
     pins: Mapping[Platform, PythonPin],
 ) -> Pylock:
-    """Return the lock of ``layer``: what no platform needs is dropped, what lower layers have
-    is marked as shared, wheels are the only source, and Python is pinned.
+    """Return the lock of ``layer``, from what uv resolved for it.
+
+    What no platform needs is dropped, what lower layers have is marked as shared, wheels are the
+    only source, and Python is pinned.
     """
     lower = tuple(lower_packages)
     minor = runtime_of(layer).python_minor

@@ -28,6 +28,7 @@ from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.project import project_hash, resolver_project
 from ocistacks.lock.python_pin import read_pins
 from ocistacks.lock.read import LayerLock, read_pylock, stale_reason
+from ocistacks.platforms import Platform  # noqa: TC001 - read by dataclass at run time
 from ocistacks.spec.model import RuntimeSpec, lower_layers, runtime_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from ocistacks.digests import Digest
     from ocistacks.lock.python_pin import PythonPin, PythonResolver
-    from ocistacks.platforms import Platform
     from ocistacks.progress import Reporter
     from ocistacks.spec.model import LayerSpec, StackSpec
 
@@ -44,8 +44,13 @@ Outcome = Literal["locked", "unchanged", "up to date"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockOptions:
-    """How locking is to be done."""
+    """How locking is to be done.
 
+    ``platforms`` are those that a Python archive is looked for and pinned for, if it is not yet:
+    an archive is large, and the other platforms may never be built.
+    """
+
+    platforms: tuple[Platform, ...]
     upgrade: bool = False
     upgrade_packages: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -110,6 +115,7 @@ def _lock_layer(
         and recorded.ocistacks is not None
         and recorded.ocistacks.resolver_inputs_hash == resolver_inputs
         and stale_reason(stack, layer) is None
+        and _wanted(layer, options) <= read_pins(previous, paths.pylock).keys()
     ):
         lock = LayerLock(
             layer=layer,
@@ -156,10 +162,13 @@ def _pins(
     """
     old = read_pins(previous, paths.pylock) if previous is not None else {}
     pins: dict[Platform, PythonPin] = {}
+    wanted = _wanted(layer, options)
     for platform in layer.platforms:
         kept = old.get(platform)
         if isinstance(layer, RuntimeSpec):
-            if kept is None or kept.version != layer.python_version:
+            if kept is not None and kept.version != layer.python_version:
+                kept = None
+            if kept is None and platform in wanted:
                 kept = resolve_python(layer, platform)
         else:
             minor = runtime_of(layer).python_minor
@@ -168,6 +177,10 @@ def _pins(
         if kept is not None:
             pins[platform] = kept
     return pins
+
+
+def _wanted(layer: LayerSpec, options: LockOptions) -> set[Platform]:
+    return set(options.platforms).intersection(layer.platforms)
 
 
 def _require_wheels(pylock: Pylock, layer: LayerSpec) -> None:

@@ -50,8 +50,8 @@ class PythonPin(BaseModel):
 class PythonResolver(Protocol):
     """Finds the Python archive of a runtime for a platform, and pins it."""
 
-    def __call__(self, runtime: RuntimeSpec, platform: Platform) -> PythonPin | None:
-        """Return the pin; None where no archive is to be had for that platform from here."""
+    def __call__(self, runtime: RuntimeSpec, platform: Platform) -> PythonPin:
+        """Return the pin of an archive that can be had; LockError where there is none."""
 
 
 _PINS = TypeAdapter(dict[Platform, PythonPin])

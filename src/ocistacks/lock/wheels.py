@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from ocistacks.platforms import Platform
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from packaging.pylock import Package, PackageWheel
 
+    from ocistacks.platforms import Platform
     from ocistacks.spec.model import LayerSpec
 
 _LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}

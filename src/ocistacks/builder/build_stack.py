@@ -1,0 +1,166 @@
+"""Building the layers of a stack: what was built before is not built again."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ocistacks.blob.model import Blob
+from ocistacks.builder import inside
+from ocistacks.builder.task import Task
+from ocistacks.digests import Digest
+from ocistacks.errors import BuildError, DigestError
+from ocistacks.store.fetch import fetch_materials
+from ocistacks.store.records import read_record, write_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ocistacks.builder.task import Builder, BuilderFactory
+    from ocistacks.progress import Reporter
+    from ocistacks.request.plan import PlannedLayer
+    from ocistacks.store.store import Store
+
+Outcome = Literal["built", "up to date"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltLayer:
+    """A planned layer with its blob, which lies in the store."""
+
+    plan: PlannedLayer
+    blob: Blob
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildOptions:
+    """How layers are built; ``jobs`` is the number of processes and threads within one build."""
+
+    environment: Mapping[str, str]
+    jobs: int
+    force: bool = False
+
+
+def build_stack(
+    plans: Sequence[PlannedLayer],
+    *,
+    store: Store,
+    open_builder: BuilderFactory,
+    options: BuildOptions,
+    reporter: Reporter,
+) -> tuple[BuiltLayer, ...]:
+    """Build what the store lacks, layers side by side, and return all layers in order.
+
+    No builder is opened and nothing is fetched where all layers are there.
+
+    Raises:
+        BuildError: a layer cannot be built. The others may have been.
+        DigestError: a material is not what the lock says, or a blob not what its builder said.
+        TransferError: a material cannot be fetched.
+    """
+    present = {} if options.force else _present(store, plans)
+    missing = [plan for plan in plans if plan.input_digest not in present]
+    built: dict[Digest, Blob] = {}
+    if missing:
+        _gather(missing, store, options, reporter)
+        with open_builder() as builder, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            builder.prepare("builder")
+            jobs = {
+                plan.input_digest: pool.submit(_build, plan, builder, store, options, reporter)
+                for plan in missing
+            }
+            try:
+                built = {digest: job.result() for digest, job in jobs.items()}
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+    return tuple(
+        BuiltLayer(
+            plan=plan,
+            blob=(built if plan.input_digest in built else present)[plan.input_digest],
+            outcome="built" if plan.input_digest in built else "up to date",
+        )
+        for plan in plans
+    )
+
+
+def read_built(store: Store, input_digest: Digest) -> Blob | None:
+    """Return the blob that was built for an input digest, None if it is not in the store."""
+    blob = read_record(_record(store, input_digest), Blob)
+    return blob if blob is not None and store.has_blob(blob.digest) else None
+
+
+def _present(store: Store, plans: Sequence[PlannedLayer]) -> dict[Digest, Blob]:
+    found = {plan.input_digest: read_built(store, plan.input_digest) for plan in plans}
+    return {digest: blob for digest, blob in found.items() if blob is not None}
+
+
+def _gather(
+    plans: Sequence[PlannedLayer], store: Store, options: BuildOptions, reporter: Reporter
+) -> None:
+    fetch_materials(
+        store,
+        [material for plan in plans for material in plan.materials],
+        environment=options.environment,
+        reporter=reporter,
+    )
+    for plan in plans:
+        modules = plan.request.modules
+        if modules is not None and plan.modules is not None and not store.has_blob(modules.digest):
+            store.add_blob(modules.digest, [plan.modules], what="launch and support modules")
+
+
+def _build(
+    plan: PlannedLayer, builder: Builder, store: Store, options: BuildOptions, reporter: Reporter
+) -> Blob:
+    name = plan.request.install_target
+    with store.exclusively(f"build-{plan.input_digest.hex}"):
+        known = None if options.force else read_built(store, plan.input_digest)
+        if known is not None:
+            return known
+        task = Task(
+            name=f"layer {name}",
+            module=inside.MODULE,
+            arguments=lambda materials: (materials, str(options.jobs)),
+            files={inside.REQUEST_FILE: plan.request.canonical()},
+            materials=plan.request.material_digests,
+            output=inside.BLOB_FILE,
+        )
+        with reporter.task(f"build {name}", unit="steps") as shown, store.new_blob() as output:
+            answer = builder.run(task, output=output, on_step=lambda _line: shown.advance(1))
+            blob = _answered(answer, name, builder)
+            _verify(output, blob, name, builder)
+            store.adopt(output, blob.digest)
+        write_record(_record(store, plan.input_digest), blob)
+        return blob
+
+
+def _answered(answer: str, name: str, builder: Builder) -> Blob:
+    try:
+        return Blob.model_validate_json(answer)
+    except ValueError as error:
+        raise BuildError(
+            f"The builder gave no answer for layer {name}.",
+            where=f"builder {builder.name}",
+            found=answer[:500] or "nothing",
+        ) from error
+
+
+def _verify(output: Path, blob: Blob, name: str, builder: Builder) -> None:
+    found = Digest.of_file(output)
+    if found != blob.digest:
+        raise DigestError(
+            f"The blob of layer {name} was damaged on its way out of the builder.",
+            where=f"builder {builder.name}",
+            found=found,
+            expected=blob.digest,
+            hint="build again",
+        )
+
+
+def _record(store: Store, input_digest: Digest) -> Path:
+    return store.root / "builds" / f"{input_digest.hex}.json"
