@@ -23,7 +23,7 @@ _MAXIMUM_SIZE = 8**11 - 1
 _TYPE_FLAGS = {"reg": b"0", "symlink": b"2", "dir": b"5"}
 _OWNER = b"0000000\0" * 2
 _TIME = b"%011o\0" % MODIFICATION_TIME
-_BEHIND_LINK = b"ustar\00000" + bytes(64) + b"0000000\0" * 2
+_BEHIND_LINK = b"ustar\00000" + bytes(64 + 16)
 _FIXED_SUM = sum(_OWNER) + sum(_TIME) + sum(_BEHIND_LINK) + 8 * ord(" ")
 
 
@@ -61,8 +61,8 @@ def _split_name(name: str) -> tuple[bytes, bytes] | None:
         return None
     if len(name) <= _NAME_LENGTH:
         return name.encode(), b""
-    cut = name.rfind("/", 0, min(_PREFIX_LENGTH + 1, len(name) - 1))
-    if cut <= 0 or len(name) - cut - 1 > _NAME_LENGTH:
+    cut = name.find("/", max(1, len(name) - _NAME_LENGTH - 1), len(name) - 1)
+    if not 0 < cut <= _PREFIX_LENGTH:
         return None
     return name[cut + 1 :].encode(), name[:cut].encode()
 
