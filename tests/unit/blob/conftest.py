@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import tarfile
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,3 +47,62 @@ def pack():
         return blob, output.getvalue()
 
     return pack_into_memory
+
+
+@pytest.fixture
+def destination(tmp_path):
+    folder = tmp_path / "destination"
+    folder.mkdir()
+    return folder
+
+
+def member(name, content=b"", **fields):
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    for key, value in fields.items():
+        setattr(info, key, value)
+    return info, content
+
+
+def folder(name, **fields):
+    return member(name, type=tarfile.DIRTYPE, mode=fields.pop("mode", 0o755), **fields)
+
+
+def link(name, target, kind=tarfile.SYMTYPE):
+    return member(name, type=kind, linkname=target)
+
+
+def archive(*members, tar_format=tarfile.PAX_FORMAT, **options) -> bytes:
+    output = io.BytesIO()
+    with tarfile.open(fileobj=output, mode="w", format=tar_format, **options) as tar:
+        for info, content in members:
+            tar.addfile(info, io.BytesIO(content))
+    return output.getvalue()
+
+
+def renew_checksum(tar: bytearray, at: int) -> None:
+    tar[at + 148 : at + 156] = b" " * 8
+    tar[at + 148 : at + 156] = b"%06o\0 " % sum(tar[at : at + 512])
+
+
+def patched(offset: int, value: bytes, *, valid: bool = True) -> bytes:
+    """An archive whose second header has other bytes at an offset."""
+    tar = bytearray(archive(folder("app"), member("app/x", b"12345")))
+    tar[512 + offset : 512 + offset + len(value)] = value
+    if valid:
+        renew_checksum(tar, 512)
+    return bytes(tar)
+
+
+@pytest.fixture
+def archives():
+    """Makes archives that hold whatever a test says."""
+    return SimpleNamespace(
+        APP=folder("app"),
+        archive=archive,
+        folder=folder,
+        link=link,
+        member=member,
+        patched=patched,
+        renew_checksum=renew_checksum,
+    )

@@ -193,12 +193,12 @@ def test_the_output_may_be_a_pipe(sample, pack):
     received = []
 
     def receive():
-        with open(read_end, "rb") as stream:
+        with os.fdopen(read_end, "rb") as stream:
             received.append(stream.read())
 
     reader = threading.Thread(target=receive)
     reader.start()
-    with open(write_end, "wb", buffering=0) as stream:
+    with os.fdopen(write_end, "wb", buffering=0) as stream:
         blob = pack_tree(sample, "app", stream)
     reader.join()
     assert (blob, received) == (expected, [content])
