@@ -7,7 +7,7 @@ canonical JSON, so that one value has one digest.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
@@ -21,6 +21,27 @@ LARGEST_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
 """What registries take at most (distribution spec 1.1, "Pushing Manifests")."""
 
 _FAULTS_SHOWN = 3
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _parse(model: type[_Model], content: bytes, *, where: str) -> _Model:
+    bound_document(len(content), where=where)
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        ]
+        raise TransferError(
+            "A document is not what it was announced as.",
+            where=where,
+            found="; ".join(faults[:_FAULTS_SHOWN])[:500],
+            expected=f"{model.__name__} (OCI image spec 1.1)",
+            hint="check that the reference names an image, a layer or a stack",
+        ) from error
 
 
 class _Document(BaseModel):
@@ -38,21 +59,7 @@ class _Document(BaseModel):
             TransferError: it is no such document.
             UnsafeContentError: it is larger than any registry takes.
         """
-        bound_document(len(content), where=where)
-        try:
-            return cls.model_validate_json(content)
-        except ValidationError as error:
-            faults = [
-                f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg']}"
-                for fault in error.errors(include_url=False, include_input=False)
-            ]
-            raise TransferError(
-                "A document is not what its media type says.",
-                where=where,
-                found="; ".join(faults[:_FAULTS_SHOWN])[:500],
-                expected=f"an OCI {cls.__doc__ or ''}".split(" (")[0].rstrip("."),
-                hint="check that the reference names an image, a layer or a stack",
-            ) from error
+        return _parse(cls, content, where=where)
 
 
 class PlatformObject(_Document):
@@ -170,15 +177,22 @@ class ImageConfiguration(_Document):
     history: tuple[HistoryEntry, ...] | None = None
 
 
-class _Kinds(BaseModel):
-    """The keys by which a manifest could pass for an index."""
+class _Kind(BaseModel):
+    """The keys that say what a document is, and those by which it could pass for another."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    mediaType: str | None = None  # noqa: N815 - the specification's name
+    media_type: str | None = Field(default=None, alias="mediaType")
+    artifact_type: str | None = Field(default=None, alias="artifactType")
     manifests: object = None
     layers: object = None
     config: object = None
+
+
+def read_kind(content: bytes, *, where: str) -> tuple[str | None, str | None]:
+    """Return the media type and the artifact type that a document gives itself."""
+    kind = _parse(_Kind, content, where=where)
+    return kind.media_type, kind.artifact_type
 
 
 def read_graph_document(content: bytes, descriptor: Descriptor, *, where: str) -> Manifest | Index:
@@ -198,12 +212,12 @@ def read_graph_document(content: bytes, descriptor: Descriptor, *, where: str) -
             expected=media_types.ACCEPTED,
         )
     document = model.read(content, where=where)
-    kinds = _Kinds.model_validate_json(content)
-    foreign = (kinds.layers or kinds.config) if descriptor.is_index else kinds.manifests
+    kind = _Kind.model_validate_json(content)
+    foreign = (kind.layers or kind.config) if descriptor.is_index else kind.manifests
     if foreign is not None:
         raise _ambiguous(descriptor, where, found="both a list of manifests and an image")
-    if kinds.mediaType not in {None, descriptor.media_type}:
-        raise _ambiguous(descriptor, where, found=str(kinds.mediaType)[:200])
+    if kind.media_type not in {None, descriptor.media_type}:
+        raise _ambiguous(descriptor, where, found=str(kind.media_type)[:200])
     return document
 
 

@@ -65,9 +65,9 @@ class RegistryReference:
         return f"{self.host}/{self.repository}"
 
     @property
-    def target(self) -> str:
+    def target(self) -> str | None:
         """What a source resolves: the digest before the tag."""
-        return self.digest or self.tag or DEFAULT_TAG
+        return self.digest or self.tag
 
 
 def parse_reference(text: str) -> RegistryReference | LayoutReference:

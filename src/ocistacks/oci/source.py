@@ -29,9 +29,10 @@ CHUNK_BYTES = 1 << 20
 class ObjectSource(Protocol):
     """Where objects come from."""
 
-    def resolve(self, target: str) -> Descriptor:
+    def resolve(self, target: str | None) -> Descriptor:
         """Return the descriptor of the manifest or index that a tag or digest names.
 
+        None stands for the tag ``latest``, in an image layout else for the only one there is.
         Raises NotFoundError where there is none.
         """
 

@@ -1,0 +1,277 @@
+"""OCI image layout on disk (image spec 1.1, image-layout.md), as a source and as a sink.
+
+    oci-layout              says that the folder is one
+    index.json              what has a tag: org.opencontainers.image.ref.name
+    blobs/sha256/HEX        everything, by digest
+
+Several processes may write to one layout: objects appear by rename, and index.json is changed
+under a lock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock
+
+from ocistacks.digests import Digest
+from ocistacks.errors import DigestError, NotFoundError, TargetError, TransferError
+from ocistacks.files import atomic_file, unwritable
+from ocistacks.oci import annotations as keys
+from ocistacks.oci import media_types
+from ocistacks.oci.model import Descriptor, Index, bound_document, read_kind
+from ocistacks.oci.reference import DEFAULT_TAG
+from ocistacks.oci.source import file_chunks, verified_chunks, verified_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ocistacks.oci.source import Content
+
+_MARKER_FILE: Final = "oci-layout"
+_MARKER: Final = b'{"imageLayoutVersion":"1.0.0"}'
+_INDEX_FILE: Final = "index.json"
+_LOCK_FILE: Final = ".index.json.lock"
+_EMPTY_INDEX: Final = Index(media_type=media_types.IMAGE_INDEX, manifests=())
+
+
+class ImageLayout:
+    """One image layout."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def open(cls, folder: Path) -> ImageLayout:
+        """Open a layout that exists; raise NotFoundError where there is none."""
+        marker = folder / _MARKER_FILE
+        try:
+            version = json.loads(marker.read_bytes()[:1000]).get("imageLayoutVersion")
+        except (OSError, ValueError, AttributeError) as error:
+            raise NotFoundError(
+                "There is no OCI image layout.",
+                where=str(folder),
+                found="nothing" if not folder.exists() else f"no usable {_MARKER_FILE} file",
+                hint="write one with `ocistacks publish`, `ocistacks push` or `skopeo copy`",
+            ) from error
+        if version != "1.0.0":
+            raise TransferError(
+                "This OCI image layout is of a version that cannot be read.",
+                where=str(marker),
+                found=repr(version)[:100],
+                expected="1.0.0",
+            )
+        return cls(folder)
+
+    @classmethod
+    def create(cls, folder: Path) -> ImageLayout:
+        """Open a layout for writing, and make it first where there is none.
+
+        Raises:
+            TargetError: the folder holds something else, or cannot be written.
+        """
+        marker = folder / _MARKER_FILE
+        if marker.exists():
+            return cls.open(folder)
+        try:
+            (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+            layout = cls(folder)
+            with layout._index_lock():
+                strangers = {path.name for path in folder.iterdir()}
+                strangers -= {"blobs", _LOCK_FILE, _INDEX_FILE, _MARKER_FILE}
+                if strangers:
+                    raise TargetError(
+                        "The folder holds something else than an OCI image layout.",
+                        where=str(folder),
+                        found=", ".join(sorted(strangers)[:5]),
+                        hint="name an empty folder, or one that does not exist",
+                    )
+                if not (folder / _INDEX_FILE).exists():
+                    layout._write(folder / _INDEX_FILE, _EMPTY_INDEX.canonical())
+                layout._write(marker, _MARKER)
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        return layout
+
+    def blob_path(self, digest: Digest) -> Path:
+        """Return where the object of that digest lies, or would lie."""
+        return self.folder / "blobs" / "sha256" / digest.hex
+
+    def tags(self) -> dict[str, Descriptor]:
+        """Return what is tagged."""
+        entries = ((entry.annotation(keys.REFERENCE_NAME), entry) for entry in self._entries())
+        return {tag: entry for tag, entry in entries if tag is not None}
+
+    def describe(self, descriptor: Descriptor) -> str:
+        """Return the object's path."""
+        return str(self.blob_path(descriptor.digest))
+
+    def resolve(self, target: str | None) -> Descriptor:
+        """Return what a tag or digest names (see ``ObjectSource``)."""
+        entries = self._entries()
+        wanted = target or DEFAULT_TAG
+        for entry in entries:
+            if wanted in {entry.annotation(keys.REFERENCE_NAME), entry.digest}:
+                return entry
+        if target is None and len(entries) == 1:
+            return entries[0]
+        with suppress(DigestError):
+            digest = Digest(wanted)
+            if self.has_manifest(digest):
+                return self._untagged(digest)
+        raise NotFoundError(
+            f"The image layout has no {wanted}.",
+            where=str(self.folder),
+            found=", ".join(sorted(self.tags())[:10]) or "no tag",
+        )
+
+    def read_manifest(self, descriptor: Descriptor) -> bytes:
+        """Return a manifest's or index's bytes, verified."""
+        path = self.blob_path(descriptor.digest)
+        content = self._read(path, f"The image layout lacks {descriptor.digest}.")
+        return verified_document(content, descriptor, str(path))
+
+    @contextmanager
+    def open_blob(self, descriptor: Descriptor) -> Iterator[Iterator[bytes]]:
+        """Open a blob as chunks, verified while they stream (see ``ObjectSource``)."""
+        path = self.blob_path(descriptor.digest)
+        if not path.is_file():
+            raise _missing(f"The image layout lacks {descriptor.digest}.", path)
+        yield verified_chunks(file_chunks(path), descriptor, str(path))
+
+    def has_blob(self, digest: Digest) -> bool:
+        """Whether the blob is there already."""
+        return self.blob_path(digest).is_file()
+
+    def has_manifest(self, digest: Digest) -> bool:
+        """Whether the manifest or index is there already."""
+        return self.has_blob(digest)
+
+    def write_blob(self, descriptor: Descriptor, content: Content) -> None:
+        """Write a blob (see ``ObjectSink``)."""
+        if self.has_blob(descriptor.digest):
+            return
+        with content() as chunks, atomic_file(self.blob_path(descriptor.digest)) as stream:
+            for chunk in chunks:
+                stream.write(chunk)
+
+    def write_blob_file(self, descriptor: Descriptor, path: Path) -> None:
+        """Write a blob as a hard link to a verified file, as a copy on another file system.
+
+        Raises:
+            DigestError: the file has another size (bytes) than the descriptor says.
+            TargetError: the layout cannot be written.
+        """
+        if self.has_blob(descriptor.digest):
+            return
+        size = path.stat().st_size
+        if size != descriptor.size:
+            raise DigestError(
+                "A file in the store has another size than its layer.",
+                where=str(path),
+                found=f"{size} bytes",
+                expected=f"{descriptor.size} bytes",
+                hint="remove the file and build the layer again",
+            )
+        target = self.blob_path(descriptor.digest)
+        if not _link(path, target):
+            with atomic_file(target) as stream:
+                for chunk in file_chunks(path):
+                    stream.write(chunk)
+
+    def write_manifest(self, content: bytes, media_type: str, tag: str | None) -> None:
+        """Write a manifest or index, and let ``tag`` name it alone."""
+        digest = Digest.of_bytes(content)
+        if not self.has_blob(digest):
+            self._write(self.blob_path(digest), content)
+        if tag is not None:
+            _, artifact_type = read_kind(content, where=str(self.blob_path(digest)))
+            self._tag(
+                Descriptor(
+                    media_type=media_type,
+                    digest=digest,
+                    size=len(content),
+                    artifact_type=artifact_type,
+                    annotations={keys.REFERENCE_NAME: tag},
+                ),
+                tag,
+            )
+
+    def mount_blob(self, digest: Digest, from_repository: str) -> bool:
+        """Return False: a layout has no other repositories beside it."""
+        del digest, from_repository
+        return False
+
+    def _tag(self, tagged: Descriptor, tag: str) -> None:
+        with self._index_lock():
+            index = self._index()
+            if tagged in index.manifests:
+                return
+            others = (
+                entry for entry in index.manifests if entry.annotation(keys.REFERENCE_NAME) != tag
+            )
+            changed = index.model_copy(update={"manifests": (*others, tagged)})
+            self._write(self.folder / _INDEX_FILE, changed.canonical())
+
+    def _index_lock(self) -> FileLock:
+        return FileLock(self.folder / _LOCK_FILE)
+
+    def _entries(self) -> tuple[Descriptor, ...]:
+        return self._index().manifests
+
+    def _index(self) -> Index:
+        path = self.folder / _INDEX_FILE
+        content = self._read(path, "The image layout has no index.json.")
+        return Index.read(content, where=str(path))
+
+    def _untagged(self, digest: Digest) -> Descriptor:
+        path = self.blob_path(digest)
+        content = self._read(path, f"The image layout lacks {digest}.")
+        media_type, artifact_type = read_kind(content, where=str(path))
+        return Descriptor(
+            media_type=media_type or media_types.IMAGE_MANIFEST,
+            digest=digest,
+            size=len(content),
+            artifact_type=artifact_type,
+        )
+
+    def _read(self, path: Path, what: str) -> bytes:
+        try:
+            bound_document(path.stat().st_size, where=str(path))
+            return path.read_bytes()
+        except OSError as error:
+            raise _missing(what, path) from error
+
+    def _write(self, path: Path, content: bytes) -> None:
+        with atomic_file(path) as stream:
+            stream.write(content)
+
+
+def _missing(what: str, path: Path) -> NotFoundError:
+    return NotFoundError(
+        what,
+        where=str(path),
+        hint="the layout is not complete: publish or copy the stack into it again",
+    )
+
+
+def _link(path: Path, target: Path) -> bool:
+    """Let ``target`` be a hard link to ``path`` in one step; False where no link can be made."""
+    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix="."))
+    try:
+        temporary = folder / target.name
+        try:
+            os.link(path, temporary)
+        except OSError:
+            return False  # another file system, or one without links
+        temporary.replace(target)
+        return True
+    finally:
+        with suppress(FileNotFoundError):
+            (folder / target.name).unlink()
+        folder.rmdir()

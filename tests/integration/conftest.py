@@ -1,0 +1,68 @@
+"""Real servers for the integration tests; each is started once and listens on the loopback."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_START_SECONDS = 20.0
+_CONFIGURATION = """\
+version: 0.1
+log:
+  level: warn
+  accesslog:
+    disabled: true
+storage:
+  delete:
+    enabled: true
+  filesystem:
+    rootdirectory: {root}
+http:
+  addr: 127.0.0.1:{port}
+"""
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve Debian's docker-registry, empty; give its HOST:PORT."""
+    program = shutil.which("docker-registry")
+    assert program, "these tests need docker-registry (Debian package docker-registry)"
+    folder = tmp_path_factory.mktemp("registry")
+    port = _free_port()
+    configuration = folder / "config.yml"
+    configuration.write_text(_CONFIGURATION.format(root=folder / "data", port=port))
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", configuration], stdout=log, stderr=log)
+    try:
+        _wait_until_it_answers(process, f"http://127.0.0.1:{port}/v2/", folder / "log")
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            stopped = process.poll() is not None
+            assert not stopped and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
