@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DEBIAN_SUITE = "bookworm"
 _REPOSITORY = "localhost/ocistacks-base"
+DEBIAN_BASE = f"{_REPOSITORY}:{DEBIAN_SUITE}"
 
 
 def import_debian_base(client: DockerClient, engine: str, reason: EngineError) -> str:
@@ -34,13 +35,12 @@ def import_debian_base(client: DockerClient, engine: str, reason: EngineError) -
             hint="allow the engine to pull it, name another with --builder-base, or install "
             "mmdebstrap, with which one is made here",
         ) from reason
-    tag = f"{_REPOSITORY}:{DEBIAN_SUITE}"
     with tempfile.TemporaryDirectory(prefix="ocistacks-base-") as folder:
         archive = Path(folder) / "base.tar"
         debian_archive(archive, variant="minbase")
         with engine_errors("import the base image", engine):
             client.api.import_image(src=str(archive), repository=_REPOSITORY, tag=DEBIAN_SUITE)
-    return tag
+    return DEBIAN_BASE
 
 
 def debian_archive(archive: Path, *, variant: str, packages: tuple[str, ...] = ()) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CONTAINERFILE = "Containerfile.builder"
+# The rooms whose code never runs in a builder: a change there makes no new image.
+_LEFT_OUT = {"__pycache__", "cli", "deploy", "oci"}
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -45,8 +47,9 @@ def _files() -> Iterator[tuple[str, bytes]]:
     package = Path(ocistacks.__file__).parent
     yield CONTAINERFILE, (package / "builder" / "image" / CONTAINERFILE).read_bytes()
     for path in sorted(package.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield f"src/ocistacks/{path.relative_to(package).as_posix()}", path.read_bytes()
+        name = path.relative_to(package)
+        if path.is_file() and _LEFT_OUT.isdisjoint(name.parts):
+            yield f"src/ocistacks/{name.as_posix()}", path.read_bytes()
 
 
 def _certificates(environment: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:

@@ -3,7 +3,7 @@
 # Only what Docker's classic builder, Podman and Buildah all understand is used here.
 ARG BASE_IMAGE=docker.io/library/python:3.13-slim-bookworm
 
-FROM ${BASE_IMAGE} AS builder
+FROM ${BASE_IMAGE} AS dependencies
 
 # A base image that was imported from a tar has no environment at all.
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -33,26 +33,29 @@ RUN sh /opt/ocistacks/image/with-ca-bundle \
     /opt/ocistacks/bin/python -m pip install --no-cache-dir --no-deps --only-binary :all: \
     --require-hashes --requirement /opt/ocistacks/image/requirements.txt
 
-COPY src/ocistacks /opt/ocistacks/source/ocistacks
-
 # A .pth file instead of PYTHONPATH: the interpreters that this one starts must not see the package.
-# Modes are set because a checkout under a strict umask is copied as it is.
 RUN set -eu; \
     packages="$(/opt/ocistacks/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
     echo /opt/ocistacks/source > "$packages/ocistacks.pth"; \
-    chmod -R u=rwX,go=rX /opt/ocistacks; \
-    /opt/ocistacks/bin/python -m compileall -q /opt/ocistacks/source; \
     groupadd --non-unique --gid 1000 builder; \
     useradd --non-unique --uid 1000 --gid 1000 --no-create-home --home-dir /work builder; \
     install -d -m 0755 -o 1000 -g 1000 /work /materials
 
-USER 1000:1000
 WORKDIR /work
 ENTRYPOINT ["/opt/ocistacks/bin/python", "-P", "-m"]
 
-FROM builder AS python-source
+# The package's own source comes last in each image: it changes most often.
+# Modes are set because a checkout under a strict umask is copied as it is.
+FROM dependencies AS builder
 
-USER 0:0
+COPY src/ocistacks /opt/ocistacks/source/ocistacks
+
+RUN chmod -R u=rwX,go=rX /opt/ocistacks; \
+    /opt/ocistacks/bin/python -m compileall -q /opt/ocistacks/source
+
+USER 1000:1000
+
+FROM dependencies AS toolchain
 
 ARG DEBIAN_FRONTEND=noninteractive
 
@@ -63,5 +66,12 @@ RUN sh /opt/ocistacks/image/with-ca-bundle sh -eu -c ' \
         libbz2-dev libffi-dev liblzma-dev libncurses-dev libreadline-dev \
         libsqlite3-dev libssl-dev uuid-dev zlib1g-dev; \
     rm -rf /var/lib/apt/lists/*'
+
+FROM toolchain AS python-source
+
+COPY src/ocistacks /opt/ocistacks/source/ocistacks
+
+RUN chmod -R u=rwX,go=rX /opt/ocistacks; \
+    /opt/ocistacks/bin/python -m compileall -q /opt/ocistacks/source
 
 USER 1000:1000

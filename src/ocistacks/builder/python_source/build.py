@@ -77,10 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build as the command line says; print the blob as JSON, tell the steps on stderr."""
     options = _parser().parse_args(arguments)
     build = PythonBuild(
-        source=options.source,
+        source=options.source.absolute(),
         accepted=(options.sha256,) if options.sha256 else _known_digests(),
-        output=options.output,
-        work=options.work,
+        output=options.output.absolute(),
+        work=options.work.absolute(),
         jobs=options.jobs or len(os.sched_getaffinity(0)),
     )
     try:
