@@ -69,8 +69,8 @@ ONE_FAULT = {
     "an invalid requirement": (
         RUNTIME.replace("[]", '["numpy", "a<>"]'),
         (
-            "runtimes[0].requirements[1]: invalid requirement syntax: Expected semicolon (after name "
-            "with no version specifier) or end\n"
+            "runtimes[0].requirements[1]: invalid requirement syntax: Expected semicolon (after "
+            "name with no version specifier) or end\n"
             "  layer: py\n"
             "  found: 'a<>'\n"
             "  allowed: a dependency specifier, such as 'numpy>=2; sys_platform == \"linux\"'"
@@ -270,7 +270,8 @@ ONE_FAULT = {
     "a forward reference": (
         RUNTIME + framework("upper", ["lower"]) + framework("lower", None),
         (
-            "frameworks[0].frameworks[0]: unknown framework: it is declared later, at frameworks[1]\n"
+            "frameworks[0].frameworks[0]: unknown framework: it is declared later, at "
+            "frameworks[1]\n"
             "  layer: framework-upper\n"
             "  found: 'lower'\n"
             "  allowed: frameworks declared before this layer\n"
@@ -280,7 +281,8 @@ ONE_FAULT = {
     "a cycle": (
         RUNTIME + framework("a", ["c"]) + framework("b", ["a"]) + framework("c", ["b"]),
         (
-            "frameworks[0].frameworks[0]: unknown framework: it is declared later, at frameworks[2]\n"
+            "frameworks[0].frameworks[0]: unknown framework: it is declared later, at "
+            "frameworks[2]\n"
             "  layer: framework-a\n"
             "  found: 'c'\n"
             "  allowed: frameworks declared before this layer\n"
@@ -294,7 +296,8 @@ ONE_FAULT = {
         + framework("old", None).replace('"py"', '"old"')
         + framework("both", ["new", "old"]),
         (
-            "frameworks[2].frameworks[1]: inconsistent frameworks: they stand on different runtimes\n"
+            "frameworks[2].frameworks[1]: inconsistent frameworks: they stand on different "
+            "runtimes\n"
             "  layer: framework-both\n"
             "  found: 'old' on 'old'\n"
             "  allowed: frameworks on 'py', as 'new' is"
@@ -308,8 +311,8 @@ ONE_FAULT = {
         + framework("ba", ["b", "a"])
         + framework("top", ["ab", "ba"]),
         (
-            "frameworks[4].frameworks: linearization failed: the frameworks contradict each other's "
-            "order\n"
+            "frameworks[4].frameworks: linearization failed: the frameworks contradict each "
+            "other's order\n"
             "  layer: framework-top\n"
             "  found: a before b; b before a\n"
             "  allowed: frameworks that are named in the same order wherever they are named"

@@ -1,0 +1,59 @@
+"""docs/spec.md says what the code says."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ocistacks.spec.settings import Settings
+from ocistacks.spec.settings_sources import environment_variable
+from ocistacks.spec.tables import TABLES
+
+DOCS = Path(__file__).parents[3] / "docs" / "spec.md"
+
+
+@pytest.fixture(scope="module")
+def text():
+    return DOCS.read_text()
+
+
+def settings_table():
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True, validated_data={})
+        shown = "none" if default is None or default == {} else f"`{str(default).lower()}`"
+        rows.append(
+            f"| `{name}` | `{environment_variable(name)}` | {shown} | {field.description} |"
+        )
+    return "\n".join(rows)
+
+
+def test_the_table_of_settings_is_the_code_s(text):
+    assert settings_table() in text
+
+
+def test_every_field_of_a_layer_is_documented(text):
+    for table in TABLES:
+        for name in table.model_fields:
+            assert f"`{name}" in text
+
+
+def test_the_examples_are_read(text, parse):
+    first, second = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    stack = parse(first, modules=("classify.py",))
+    assert [layer.environment_name for layer in stack.layers] == [
+        "cpython-3.13",
+        "framework-sklearn",
+        "app-classify",
+    ]
+    assert stack.warnings == ()
+    assert "3.13.5" in parse(second).settings.python_sources
+
+
+def test_the_example_of_a_refusal_is_what_is_told(text, refusal):
+    (shown,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    (first, _) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    wrong = first.replace('requirements = ["scikit-learn"]', 'requirments = ["scikit-learn"]', 1)
+    assert tomllib.loads(wrong) != tomllib.loads(first)
+    assert refusal(wrong, modules=("classify.py",)) == shown.rstrip()
