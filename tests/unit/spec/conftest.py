@@ -39,3 +39,16 @@ def refusal(parse):
         return str(caught.value)
 
     return refusal
+
+
+@pytest.fixture
+def message():
+    """A function from faults to the whole message that tells them."""
+
+    def message(*faults):
+        count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+        lines = [f"venvstacks.toml has {count}."]
+        lines += [f"  {line}" for fault in faults for line in fault.splitlines()]
+        return "\n".join([*lines, "  where: /stack/venvstacks.toml"])
+
+    return message
