@@ -2,6 +2,7 @@
 
     blobs/sha256/HEX       materials and layer blobs, read-only
     trees/HEX              unpacked layers by blob digest, read-only
+    deployments/HEX        what `ocistacks run` runs: layers side by side, by what they are
     builds/HEX.json        what a build request's input digest gave
     pythons/NAME.json      which Python archive a release tarball gave
     locks/NAME             what processes wait for each other on
@@ -41,7 +42,15 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         try:
-            for name in ("blobs/sha256", "trees", "builds", "pythons", "locks", "temporary"):
+            for name in (
+                "blobs/sha256",
+                "trees",
+                "deployments",
+                "builds",
+                "pythons",
+                "locks",
+                "temporary",
+            ):
                 (root / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(root, error) from error
@@ -55,6 +64,14 @@ class Store:
     def blob_path(self, digest: Digest) -> Path:
         """Return where the blob of that digest lies, or would lie."""
         return self.root / "blobs" / "sha256" / digest.hex
+
+    def tree_path(self, digest: Digest) -> Path:
+        """Return the folder that holds, or would hold, the unpacked layer of that blob."""
+        return self.root / "trees" / digest.hex
+
+    def deployment_path(self, identity: Digest) -> Path:
+        """Return where the deployment of that identity lies, or would lie."""
+        return self.root / "deployments" / identity.hex
 
     def has_blob(self, digest: Digest) -> bool:
         """Whether the blob is there, complete."""

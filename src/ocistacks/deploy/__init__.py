@@ -1,0 +1,1 @@
+"""How layers get to where they are used: published archives, deployments, running applications."""

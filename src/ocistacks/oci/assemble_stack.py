@@ -1,0 +1,112 @@
+"""The OCI objects of a built stack: what `publish` writes and `push` sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ocistacks.oci.assemble import (
+    Assembled,
+    AssembledIndex,
+    BaseImage,
+    application_image,
+    image_index,
+    input_digest_tag,
+    layer_artifact,
+    stack_index,
+)
+from ocistacks.oci.description import Layer, LayerDescription
+from ocistacks.spec.model import ApplicationSpec, LayerSpec, lower_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ocistacks.builder.build_stack import BuiltLayer
+    from ocistacks.platforms import Platform
+
+_SUFFIXES = {"zstd": "tar.zst", "gzip": "tar.gz"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StackObjects:
+    """All objects of a stack.
+
+    ``tags`` holds what has a name beside the stack's own tag: each layer artifact under its input
+    digest, each application's image under the application's name.
+    """
+
+    artifacts: tuple[Assembled, ...]
+    images: tuple[Assembled, ...]
+    image_indexes: tuple[AssembledIndex, ...]
+    index: AssembledIndex
+    tags: Mapping[str, str]
+    """Tag to digest."""
+
+
+def describe_layer(built: BuiltLayer) -> Layer:
+    """Return a built layer as OCI objects tell of it."""
+    request, lock = built.plan.request, built.plan.lock
+    return Layer(
+        description=LayerDescription(
+            name=lock.layer.environment_name,
+            kind=request.kind,
+            install_target=request.install_target,
+            lock_hash=lock.metadata.requirements_hash,
+            input_digest=built.plan.input_digest,
+            lock_version=lock.metadata.lock_version,
+            requires=request.lower_targets,
+            platform=request.platform,
+            archive_name=f"{request.install_target}.{_SUFFIXES[request.compression]}",
+            launch_module=request.modules.launch_module if request.modules else None,
+        ),
+        blob=built.blob,
+    )
+
+
+def assemble_stack(
+    layers: Sequence[BuiltLayer], bases: Mapping[Platform, BaseImage]
+) -> StackObjects:
+    """Return the objects of a stack.
+
+    ``bases`` has the base image of each platform for which application images are made.
+    """
+    described = {
+        (built.plan.layer.environment_name, built.plan.request.platform): describe_layer(built)
+        for built in layers
+    }
+    artifacts = tuple(layer_artifact(layer.description, layer.blob) for layer in described.values())
+    images: dict[str, list[Assembled]] = {}
+    for built in layers:
+        application, platform = built.plan.layer, built.plan.request.platform
+        if not isinstance(application, ApplicationSpec) or platform not in bases:
+            continue
+        stacked = [
+            described[below.environment_name, platform] for below in _lowest_first(application)
+        ]
+        image = application_image(bases[platform], stacked, application.launch_module_name)
+        images.setdefault(application.environment_name, []).append(image)
+    image_indexes = {
+        name: image_index([image.descriptor for image in of_platforms])
+        for name, of_platforms in images.items()
+    }
+    all_images = tuple(image for of_platforms in images.values() for image in of_platforms)
+    return StackObjects(
+        artifacts=artifacts,
+        images=all_images,
+        image_indexes=tuple(image_indexes.values()),
+        index=stack_index(
+            [artifact.descriptor for artifact in artifacts],
+            [image.descriptor for image in all_images],
+        ),
+        tags={
+            **{
+                input_digest_tag(layer.description.input_digest): artifact.descriptor.digest
+                for layer, artifact in zip(described.values(), artifacts, strict=True)
+            },
+            **{name: index.descriptor.digest for name, index in image_indexes.items()},
+        },
+    )
+
+
+def _lowest_first(application: ApplicationSpec) -> list[LayerSpec]:
+    return [*reversed(lower_layers(application)), application]
