@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from ocistacks.builder.build_stack import BuiltLayer
 
-_NARROWEST = 100
+_WIDE = 1000
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -23,9 +24,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(column, no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    width = console.width if console.is_terminal else 10 * _NARROWEST
-    console.print(table, width=max(width, _NARROWEST), soft_wrap=False, crop=False)
+    width = None if sys.stdout.isatty() else _WIDE
+    Console(highlight=False, markup=False, width=width).print(table)
 
 
 def built_table(layers: Sequence[BuiltLayer]) -> None:

@@ -9,7 +9,7 @@ import tomli_w
 from packaging.specifiers import SpecifierSet
 
 from ocistacks.lock.python_pin import pins_table
-from ocistacks.lock.shared import as_shared, is_shared, own_marker
+from ocistacks.lock.shared import as_shared, is_shared, marker_text, own_marker
 from ocistacks.lock.wheels import choose_wheel, fits_python
 from ocistacks.spec.model import runtime_of
 
@@ -105,7 +105,7 @@ def to_toml(pylock: Pylock, environment_name: str) -> str:
         "# Made by: ocistacks lock\n"
         "# Lock the stack again to change it.\n"
     )
-    return header + tomli_w.dumps(_plain(pylock.to_dict()), indent=2)
+    return header + tomli_w.dumps(_plain(_document(pylock)), indent=2)
 
 
 def to_summary(pylock: Pylock, environment_name: str) -> str:
@@ -137,6 +137,18 @@ def _is_provided(
         candidate.name == package.name and needed_on(candidate, layer, platform)
         for candidate in lower
     )
+
+
+def _document(pylock: Pylock) -> dict[str, Any]:
+    """Return the lock as dicts and lists; entries for shared packages fail no validation here."""
+    own = replace(pylock, packages=[p for p in pylock.packages if not is_shared(p)]).to_dict()
+    shared = [
+        {"name": p.name, "version": str(p.version), "marker": marker_text(p.marker)}
+        for p in pylock.packages
+        if is_shared(p)
+    ]
+    packages = sorted([*own["packages"], *shared], key=lambda entry: str(entry["name"]))
+    return {**own, "packages": packages}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a TOML document of any shape

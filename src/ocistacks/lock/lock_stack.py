@@ -28,6 +28,7 @@ from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.project import project_hash, resolver_project
 from ocistacks.lock.python_pin import read_pins
 from ocistacks.lock.read import LayerLock, read_pylock, stale_reason
+from ocistacks.lock.shared import is_shared
 from ocistacks.platforms import Platform  # noqa: TC001 - read by dataclass at run time
 from ocistacks.spec.model import RuntimeSpec, lower_layers, runtime_of
 
@@ -247,10 +248,14 @@ def _write(result: LockResult) -> None:
 
 
 def changed_packages(result: LockResult) -> tuple[list[Package], list[Package]]:
-    """Return the entries that a lock lost and those that it gained."""
-    before = result.previous.packages if result.previous is not None else []
-    after = result.lock.pylock.packages
+    """Return the entries of its own that a lock lost and those that it gained."""
+    before = _own(result.previous) if result.previous is not None else []
+    after = _own(result.lock.pylock)
     return (
         [package for package in before if package not in after],
         [package for package in after if package not in before],
     )
+
+
+def _own(pylock: Pylock) -> list[Package]:
+    return [package for package in pylock.packages if not is_shared(package)]

@@ -1,4 +1,4 @@
-"""venvstacks' hash of a launch or support module, and which files belong to one."""
+"""venvstacks' hash of a launch or support module."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ocistacks.spec.model import ApplicationSpec
+from ocistacks.spec.source_filter import walk_module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ocistacks.spec.model import LayerSpec
-
-_LEFT_OUT = {"__pycache__", ".git", ".gitignore", ".gitattributes", ".gitmodules"}
 
 
 def module_hashes(layer: LayerSpec) -> Mapping[Path, str]:
@@ -36,21 +35,6 @@ def module_hash(path: Path) -> str:
     hasher = hashlib.sha256(path.name.encode())
     hasher.update(_content_hash(path).encode())
     return f"sha256:{hasher.hexdigest()}"
-
-
-def walk_module(folder: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Yield a package's folders, top down and sorted, each with its sorted files.
-
-    Compiled files and what belongs to version control are left out.
-    """
-    entries = sorted(
-        (entry for entry in folder.iterdir() if entry.name not in _LEFT_OUT),
-        key=lambda entry: entry.name,
-    )
-    yield folder, [entry for entry in entries if entry.is_file() and entry.suffix != ".pyc"]
-    for entry in entries:
-        if entry.is_dir() and not entry.is_symlink():
-            yield from walk_module(entry)
 
 
 def _content_hash(path: Path) -> str:

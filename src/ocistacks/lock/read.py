@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from packaging.pylock import Pylock, PylockValidationError
+from packaging.markers import InvalidMarker, Marker
+from packaging.pylock import Package, Pylock, PylockValidationError
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from ocistacks.errors import LockError
 from ocistacks.lock.hashes import (
@@ -19,6 +22,7 @@ from ocistacks.lock.metadata import LockMetadata, read_metadata
 from ocistacks.lock.module_hash import module_hashes
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin, read_pins
+from ocistacks.lock.shared import is_shared_marker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +55,7 @@ def read_pylock(path: Path) -> Pylock | None:
     except FileNotFoundError:
         return None
     try:
-        return Pylock.from_dict(tomllib.loads(content.decode()))
+        return parse_pylock(content.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, PylockValidationError) as error:
         raise LockError(
             "A lock cannot be read.",
@@ -60,6 +64,40 @@ def read_pylock(path: Path) -> Pylock | None:
             expected="a pylock.toml 1.0 document",
             hint="restore the file, or delete it and lock the layer again: ocistacks lock SPEC",
         ) from error
+
+
+def parse_pylock(text: str) -> Pylock:
+    """Return the lock in a pylock text, with the entries for shared packages among the others.
+
+    Such entries name no source, which the format demands of every package, so they are kept out
+    of its validation.
+
+    Raises:
+        PylockValidationError: the text is no pylock document.
+        tomllib.TOMLDecodeError: it is no TOML.
+    """
+    document = tomllib.loads(text)
+    entries = document.get("packages", [])
+    shared = [entry for entry in entries if _is_shared_entry(entry)]
+    own = [entry for entry in entries if not _is_shared_entry(entry)]
+    pylock = Pylock.from_dict({**document, "packages": own})
+    packages = [*pylock.packages, *(_shared_package(entry) for entry in shared)]
+    return replace(pylock, packages=sorted(packages, key=lambda package: package.name))
+
+
+def _is_shared_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and is_shared_marker(str(entry.get("marker", "")))
+
+
+def _shared_package(entry: dict[str, Any]) -> Package:
+    try:
+        return Package(
+            name=canonicalize_name(str(entry["name"])),
+            version=Version(str(entry["version"])),
+            marker=Marker(entry["marker"]),
+        )
+    except (KeyError, InvalidVersion, InvalidMarker) as error:
+        raise PylockValidationError(f"a shared package's entry is wrong: {error}") from error
 
 
 def stale_reason(stack: StackSpec, layer: LayerSpec) -> str | None:

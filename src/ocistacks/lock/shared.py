@@ -27,7 +27,12 @@ def as_shared(package: Package) -> Package:
 
 def is_shared(package: Package) -> bool:
     """Whether the entry stands for a package of a lower layer."""
-    return _CLAUSE in marker_text(package.marker)
+    return is_shared_marker(marker_text(package.marker))
+
+
+def is_shared_marker(text: str) -> bool:
+    """Whether a marker's text says that a lower layer has the package."""
+    return _CLAUSE in text.replace('"', "'")
 
 
 def own_marker(package: Package) -> Marker | None:

@@ -1,1 +1,1 @@
-"""Build requests: everything that a layer's bytes depend on, and nothing else (design, section 5)."""
+"""Build requests: what a layer's bytes depend on, and nothing else (design, section 5)."""

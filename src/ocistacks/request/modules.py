@@ -10,7 +10,7 @@ import io
 import tarfile
 from typing import TYPE_CHECKING
 
-from ocistacks.lock.module_hash import walk_module
+from ocistacks.spec.source_filter import walk_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -91,13 +91,18 @@ def _remove_tools(tree: Path, site_packages: Path) -> None:
 
 
 def _unpack_modules(archive: Path, site_packages: Path) -> None:
-    try:
-        with tarfile.open(archive, mode="r:") as members:
-            members.extractall(site_packages, filter="data")
-    except (tarfile.TarError, OSError) as error:
-        raise UnsafeContentError(
-            "The application's modules cannot be unpacked.", where=archive.name, found=str(error)
-        ) from error
+    with tarfile.open(archive, mode="r:") as members:
+        for member in members:
+            target = site_packages / member.name
+            content = members.extractfile(member)
+            if content is None or ".." in target.parts or not target.is_relative_to(site_packages):
+                raise UnsafeContentError(
+                    "The application's modules hold more than plain files.",
+                    where=archive.name,
+                    found=member.name,
+                )
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.read())
 
 
 def _remove_bytecode(tree: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CONFIGURATION_FILE = "share/venv/metadata/venvstacks_layer.json"
 
-_POSTINSTALL = '''"""Checks that this layer has beside it what it needs; nothing has to be installed."""
+_POSTINSTALL = '''"""Checks that this layer has beside it what it needs; it has nothing to install."""
 
 import json
 import sys
