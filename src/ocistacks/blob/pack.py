@@ -56,7 +56,7 @@ def pack_tree(
     compressor = make_compressor(compression, level)
     counter = _Counter()
     batches = gather_batches(cut_entries(counter.count(walk_tree(tree, install_target))))
-    tables = Tables(level) if compression == "zstd" else None
+    tables = Tables() if compression == "zstd" else None
     workers = min(threads or _usable_cores(), _MAXIMUM_THREADS)
     writer = _Writer(output)
     with _pool(1) as hash_pool, _pool(workers) as pool:

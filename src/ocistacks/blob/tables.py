@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import zstandard
 from fastcrc import crc64
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from ocistacks.blob.batch_packing import PackedBatch
     from ocistacks.blob.pieces import Chunk, Header
 
+# Whatever the level of the blob: level 3 takes twice the time for these texts and makes them
+# larger.
+_LEVEL: Final = 1
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _PlacedChunk:
@@ -44,10 +48,10 @@ class Tables:
     hundred megabytes of text, of which a tenth stays when compressed.
     """
 
-    def __init__(self, level: int) -> None:
-        self._toc = _CompressedText(level)
+    def __init__(self) -> None:
+        self._toc = _CompressedText()
         self._toc.write('{"version":1,"entries":[')
-        self._tar_split = _CompressedText(level)
+        self._tar_split = _CompressedText()
         self._lines = TarSplitLines()
         self._separator = ""
         self._cut_file: _CutFile | None = None
@@ -173,8 +177,8 @@ class _CutFile:
 class _CompressedText:
     """A zstd frame that text is added to; ``written`` counts its bytes before compression."""
 
-    def __init__(self, level: int) -> None:
-        self._compressor = zstandard.ZstdCompressor(level=level).compressobj()
+    def __init__(self) -> None:
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
         self._parts: list[bytes] = []
         self.written = 0
 
