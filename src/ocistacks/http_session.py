@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 _CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-_TEMPORARY = (408, 429, 500, 502, 503, 504)
+TEMPORARY_STATUSES = (408, 429, 500, 502, 503, 504)
+LONGEST_RETRY_AFTER_SECONDS = 60
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -34,15 +35,17 @@ class _TimedAdapter(HTTPAdapter):
 def new_session(environment: Mapping[str, str]) -> requests.Session:
     """Return a session for plain downloads.
 
-    Temporary failures are tried four times with growing pauses, honouring Retry-After. The CA
-    bundle is the first of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and SSL_CERT_FILE that is set.
+    Temporary failures are tried four times with growing pauses, honouring Retry-After up to a
+    minute. The CA bundle is the first of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and SSL_CERT_FILE that
+    is set.
     """
     session = requests.Session()
     retry = Retry(
         total=4,
         backoff_factor=0.5,
         backoff_jitter=0.5,
-        status_forcelist=_TEMPORARY,
+        status_forcelist=TEMPORARY_STATUSES,
+        retry_after_max=LONGEST_RETRY_AFTER_SECONDS,
         allowed_methods=("GET", "HEAD"),
         raise_on_status=False,
     )

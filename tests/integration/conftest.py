@@ -7,13 +7,13 @@ import socket
 import subprocess
 import time
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _START_SECONDS = 20.0
 _CONFIGURATION = """\

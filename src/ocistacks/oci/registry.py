@@ -1,0 +1,208 @@
+"""A registry's repository as a source and as a sink (distribution spec 1.1).
+
+Blobs stream: no more than a few chunks of one are in memory at a time.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+import requests
+
+from ocistacks.digests import Digest
+from ocistacks.errors import DigestError, OcistacksError
+from ocistacks.http_session import READ_SECONDS, without_secrets
+from ocistacks.oci import media_types
+from ocistacks.oci.model import LARGEST_DOCUMENT_BYTES, Descriptor, bound_document
+from ocistacks.oci.reference import DEFAULT_TAG
+from ocistacks.oci.registry_errors import interrupted
+from ocistacks.oci.source import CHUNK_BYTES, verified_chunks, verified_document
+from ocistacks.oci.transport import Request, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+    from ocistacks.oci.source import Content
+
+_OK, _CREATED, _ACCEPTED, _NO_CONTENT, _NOT_FOUND = 200, 201, 202, 204, 404
+_SLOWEST_COMMIT_BYTES_PER_SECOND = 10_000_000
+"""A registry answers a finished upload when it has stored it: the larger, the later."""
+
+
+class Repository:
+    """One repository of one registry; safe to use from several threads."""
+
+    proves_parts = True
+
+    def __init__(
+        self, host: str, repository: str, *, environment: Mapping[str, str], insecure: bool = False
+    ) -> None:
+        self._transport = Transport(host, repository, environment=environment, insecure=insecure)
+        self._name = f"{host}/{repository}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._transport.close()
+
+    def describe(self, descriptor: Descriptor) -> str:
+        """Return the object's name, HOST/REPOSITORY@DIGEST."""
+        return f"{self._name}@{descriptor.digest}"
+
+    def find(self, target: str) -> Descriptor | None:
+        """Ask with one HEAD request whether a tag or digest is there."""
+        request = self._head(f"manifests/{target}", accept=media_types.ACCEPTED)
+        what = f"The registry cannot be asked for {self._spelled(target)}."
+        with self._transport.send(request, what=what, expected=(_OK, _NOT_FOUND)) as response:
+            if response.status_code == _NOT_FOUND:
+                return None
+            return _announced(response) or self._read_by_tag(target)
+
+    def resolve(self, target: str | None) -> Descriptor:
+        """Return what a tag or digest names (see ``ObjectSource``)."""
+        # A miss is asked for again with GET, because only that answer holds the registry's words.
+        return self.find(target or DEFAULT_TAG) or self._read_by_tag(target or DEFAULT_TAG)
+
+    def read_manifest(self, descriptor: Descriptor) -> bytes:
+        """Return a manifest's or index's bytes, verified."""
+        where = self.describe(descriptor)
+        bound_document(descriptor.size, where=where)
+        content, _ = self._get_manifest(descriptor.digest, accept=descriptor.media_type)
+        return verified_document(content, descriptor, where)
+
+    @contextmanager
+    def open_blob(self, descriptor: Descriptor) -> Iterator[Iterator[bytes]]:
+        """Open a blob as chunks, verified while they stream (see ``ObjectSource``)."""
+        request = Request(
+            verb="GET",
+            url=self._transport.url(f"blobs/{descriptor.digest}"),
+            headers={"Accept-Encoding": "identity"},
+        )
+        what = f"The blob {descriptor.digest} cannot be read."
+        with self._transport.send(request, what=what, expected=(_OK,)) as response:
+            where = f"GET {without_secrets(request.url)}"
+            yield verified_chunks(_chunks(response, request.url, what), descriptor, where)
+
+    def has_blob(self, digest: Digest) -> bool:
+        """Whether the blob is there already."""
+        return self._is_there(f"blobs/{digest}", "*/*", f"the blob {digest}")
+
+    def has_manifest(self, digest: Digest) -> bool:
+        """Whether the manifest or index is there already."""
+        return self._is_there(f"manifests/{digest}", media_types.ACCEPTED, str(digest))
+
+    def write_blob(self, descriptor: Descriptor, content: Content) -> None:
+        """Write a blob in one streaming PUT (see ``ObjectSink``)."""
+        if self.has_blob(descriptor.digest):
+            return
+        what = f"The blob {descriptor.digest} cannot be sent to the registry."
+        start = Request(verb="POST", url=self._transport.url("blobs/uploads/"))
+        with self._transport.send(start, what=what, expected=(_ACCEPTED,)) as response:
+            location = self._transport.location(response)
+        separator = "&" if "?" in location else "?"
+        finish = Request(
+            verb="PUT",
+            url=f"{location}{separator}digest={quote(descriptor.digest, safe='')}",
+            headers={"Content-Type": "application/octet-stream"},
+            body=content,
+            body_size=descriptor.size,
+            read_seconds=READ_SECONDS + descriptor.size / _SLOWEST_COMMIT_BYTES_PER_SECOND,
+        )
+        with self._transport.send(finish, what=what, expected=(_CREATED,)):
+            pass
+
+    def write_manifest(self, content: bytes, media_type: str, tag: str | None) -> None:
+        """Write a manifest or index, and let ``tag`` name it."""
+        target = tag or Digest.of_bytes(content)
+        request = Request(
+            verb="PUT",
+            url=self._transport.url(f"manifests/{target}"),
+            headers={"Content-Type": media_type},
+            body=lambda: nullcontext(iter((content,))),
+            body_size=len(content),
+        )
+        what = f"{self._spelled(target)[0].upper()}{self._spelled(target)[1:]} cannot be written."
+        with self._transport.send(request, what=what, expected=(_CREATED,)):
+            pass
+
+    def mount_blob(self, digest: Digest, from_repository: str) -> bool:
+        """Share a blob of another repository (distribution spec 1.1, "Mounting a blob")."""
+        query = f"mount={quote(digest, safe='')}&from={quote(from_repository, safe='')}"
+        request = Request(verb="POST", url=self._transport.url(f"blobs/uploads/?{query}"))
+        what = f"The blob {digest} cannot be mounted from {from_repository}."
+        expected = (_CREATED, _ACCEPTED)
+        with self._transport.send(request, what=what, expected=expected) as response:
+            if response.status_code == _CREATED:
+                return True
+            location = self._transport.location(response)
+        # The registry began an ordinary upload instead: it is given back, the blob goes its way.
+        cancel = Request(verb="DELETE", url=location)
+        with (
+            suppress(OcistacksError),
+            self._transport.send(cancel, what=what, expected=(_NO_CONTENT,)),
+        ):
+            pass
+        return False
+
+    def _is_there(self, path: str, accept: str, name: str) -> bool:
+        what = f"The registry cannot be asked for {name}."
+        request = self._head(path, accept=accept)
+        with self._transport.send(request, what=what, expected=(_OK, _NOT_FOUND)) as response:
+            return response.status_code == _OK
+
+    def _head(self, path: str, *, accept: str) -> Request:
+        return Request(verb="HEAD", url=self._transport.url(path), headers={"Accept": accept})
+
+    def _read_by_tag(self, target: str) -> Descriptor:
+        content, media_type = self._get_manifest(target, accept=media_types.ACCEPTED)
+        return Descriptor(media_type=media_type, digest=Digest.of_bytes(content), size=len(content))
+
+    def _get_manifest(self, target: str, *, accept: str) -> tuple[bytes, str]:
+        """Return a manifest's bytes, of bounded number and not verified, and its media type."""
+        url = self._transport.url(f"manifests/{target}")
+        what = f"There is no way to read {self._spelled(target)}."
+        request = Request(verb="GET", url=url, headers={"Accept": accept})
+        with self._transport.send(request, what=what, expected=(_OK,)) as response:
+            content = bytearray()
+            for chunk in _chunks(response, url, what):
+                content += chunk
+                if len(content) > LARGEST_DOCUMENT_BYTES:
+                    break
+            bound_document(len(content), where=f"GET {without_secrets(url)}")
+            return bytes(content), _media_type(response)
+
+    def _spelled(self, target: str) -> str:
+        separator = "@" if ":" in target else ":"
+        return f"{self._name}{separator}{target}"
+
+
+def _chunks(response: requests.Response, url: str, what: str) -> Iterator[bytes]:
+    try:
+        yield from response.iter_content(CHUNK_BYTES)
+    except requests.RequestException as error:
+        raise interrupted(error, url, what) from error
+
+
+def _announced(response: requests.Response) -> Descriptor | None:
+    """Return what the headers of a HEAD answer say, None where they leave something out."""
+    size = response.headers.get("Content-Length", "")
+    try:
+        digest = Digest(response.headers.get("Docker-Content-Digest", ""))
+    except DigestError:
+        return None
+    if not size.isdecimal() or not _media_type(response):
+        return None
+    return Descriptor(media_type=_media_type(response), digest=digest, size=int(size))
+
+
+def _media_type(response: requests.Response) -> str:
+    return response.headers.get("Content-Type", "").partition(";")[0].strip()

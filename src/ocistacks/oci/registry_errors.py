@@ -1,0 +1,116 @@
+"""A registry's refusals as errors a user can act on, with the registry's own words.
+
+Format of the answers: distribution spec 1.1, "Error Codes".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from ocistacks.errors import AuthError, NotFoundError, OcistacksError, TransferError
+from ocistacks.http_session import LONGEST_RETRY_AFTER_SECONDS, TEMPORARY_STATUSES, without_secrets
+
+if TYPE_CHECKING:
+    import requests
+
+_LARGEST_ANSWER_BYTES = 65536
+_LONGEST_TEXT = 300
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_REPEATED_BY_SESSION = ("GET", "HEAD")
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
+
+
+class TemporaryError(TransferError):
+    """A failure that may be gone a moment later; ``pause`` is the server's wish in seconds."""
+
+    pause: float | None = None
+
+
+def refused(response: requests.Response, what: str, *, has_credentials: bool) -> OcistacksError:
+    """Return the error for an answer that was not hoped for; reads and closes the response."""
+    with response:
+        where = f"{response.request.method} {without_secrets(response.url)}"
+        found = f"HTTP {response.status_code} {response.reason or ''}".rstrip()
+        words = _own_words(response)
+    if words:
+        found = f"{found}: {words}"
+    status = response.status_code
+    if status in {_UNAUTHORIZED, _FORBIDDEN}:
+        hint = (
+            "the credentials that are kept for this registry do not allow it: log in as another "
+            "user, or ask for access"
+            if has_credentials
+            else "no credentials are kept for this registry: use `docker login` or `podman login`"
+        )
+        return AuthError(what, where=where, found=found, hint=hint)
+    if status == _NOT_FOUND:
+        hint = "check the repository's name and the tag"
+        return NotFoundError(what, where=where, found=found, hint=hint)
+    if status in TEMPORARY_STATUSES:
+        hint = "try again later; if it stays so, ask whoever runs the registry"
+        if response.request.method in _REPEATED_BY_SESSION:
+            return TransferError(what, where=where, found=found, hint=hint)
+        error = TemporaryError(what, where=where, found=found, hint=hint)
+        error.pause = _retry_after(response)
+        return error
+    return TransferError(what, where=where, found=found)
+
+
+def unreachable(error: Exception, verb: str, url: str, what: str) -> TransferError:
+    """Return the error for a request that got no answer."""
+    error_class = TransferError if verb in _REPEATED_BY_SESSION else TemporaryError
+    return error_class(
+        what,
+        where=f"{verb} {without_secrets(url)}",
+        found=_plain_reason(error),
+        hint="check the host's name, the network and proxy settings, then try again",
+    )
+
+
+def interrupted(error: Exception, url: str, what: str) -> TemporaryError:
+    """Return the error for an answer that broke off."""
+    return TemporaryError(
+        what,
+        where=f"GET {without_secrets(url)}",
+        found=_plain_reason(error),
+        hint="run the command again; if it stays so, a proxy or the registry cuts connections",
+    )
+
+
+def _plain_reason(error: BaseException) -> str:
+    """Return the innermost reason, which is the one that says something."""
+    seen = {id(error)}
+    while True:
+        inner = getattr(error, "reason", None) or next(
+            (part for part in reversed(error.args) if isinstance(part, BaseException)), None
+        )
+        if not isinstance(inner, BaseException) or id(inner) in seen:
+            break
+        seen.add(id(inner))
+        error = inner
+    text = without_secrets(_CONTROL.sub(" ", str(error)))[:_LONGEST_TEXT]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _own_words(response: requests.Response) -> str:
+    """Return the registry's error codes and messages, empty where it gives none."""
+    try:
+        content = next(response.iter_content(_LARGEST_ANSWER_BYTES), b"")
+        errors = json.loads(content)["errors"]
+        words = [
+            f"{error['code']} ({error['message']})" if error.get("message") else str(error["code"])
+            for error in errors
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    return without_secrets(_CONTROL.sub(" ", ", ".join(words)))[:_LONGEST_TEXT]
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Return the seconds of Retry-After (RFC 9110, section 10.2.3), bounded; dates are ignored."""
+    text = response.headers.get("Retry-After", "")
+    if not re.fullmatch("[0-9]{1,9}", text):
+        return None
+    return min(float(text), LONGEST_RETRY_AFTER_SECONDS)

@@ -1,0 +1,202 @@
+"""HTTP requests to one repository of a registry: authorized, timed, with clear errors."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.auth import AuthBase
+
+from ocistacks.errors import AuthError, UnsafeContentError
+from ocistacks.http_session import CONNECT_SECONDS, READ_SECONDS, new_session, without_secrets
+from ocistacks.oci.credentials import find_credentials
+from ocistacks.oci.registry_errors import refused, unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from ocistacks.oci.credentials import Credentials
+    from ocistacks.oci.source import Content
+
+_DOCKER_HUB = "docker.io"
+_DOCKER_HUB_API = "registry-1.docker.io"
+_UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One request; ``body_size`` in bytes, ``read_seconds`` how long an answer may take."""
+
+    verb: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Content | None = None
+    body_size: int = 0
+    read_seconds: float = READ_SECONDS
+
+    def data(self, chunks: Iterator[bytes]) -> _SizedBody | bytes:
+        """Return the body as requests sends it with Content-Length and without chunk coding."""
+        return _SizedBody(chunks, self.body_size) if self.body_size else b""
+
+
+class Transport:
+    """One repository's HTTP; safe to use from several threads."""
+
+    def __init__(
+        self, host: str, repository: str, *, environment: Mapping[str, str], insecure: bool = False
+    ) -> None:
+        is_hub = host == _DOCKER_HUB
+        self.host = host
+        self.repository = (
+            f"library/{repository}" if is_hub and "/" not in repository else repository
+        )
+        self.plain = insecure or is_loopback(host)
+        scheme = "http" if self.plain else "https"
+        self.base_url = f"{scheme}://{_DOCKER_HUB_API if is_hub else host}/v2/{self.repository}/"
+        self._insecure = insecure
+        self._environment = environment
+        self._session = new_session(environment)
+        # Some registries take a client that keeps cookies for a browser, and want more of them.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        if is_loopback(host):
+            self._session.trust_env = False  # no proxy between this machine and itself
+        self._authorization: str | None = None
+        self._credentials: Credentials | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def url(self, path: str) -> str:
+        """Return the URL of a path in the repository (distribution spec 1.1, "Endpoints")."""
+        return self.base_url + path
+
+    @contextmanager
+    def send(
+        self, request: Request, *, what: str, expected: Collection[int]
+    ) -> Iterator[requests.Response]:
+        """Send a request and give its answer, whose body is not read yet.
+
+        ``what`` is the sentence an error begins with.
+
+        Raises:
+            AuthError, NotFoundError, TransferError: the status is none of ``expected``.
+            TransferError: no answer.
+        """
+        ours = urlsplit(request.url)[:2] == urlsplit(self.base_url)[:2]
+        sent = self._authorization if ours else None
+        response = self._send(request, sent, what)
+        if response.status_code == _UNAUTHORIZED and ours:
+            answer = self._authorize(response, sent, what)
+            if answer is not None:
+                response.close()
+                response = self._send(request, answer, what)
+        with response:
+            if response.status_code not in expected:
+                raise refused(response, what, has_credentials=self._credentials is not None)
+            yield response
+
+    def _send(self, request: Request, authorization: str | None, what: str) -> requests.Response:
+        opened = request.body() if request.body is not None else nullcontext(None)
+        with opened as chunks:
+            try:
+                return self._session.request(
+                    request.verb,
+                    request.url,
+                    headers=dict(request.headers),
+                    data=None if chunks is None else request.data(chunks),
+                    stream=True,
+                    timeout=(CONNECT_SECONDS, request.read_seconds),
+                    auth=_Header(authorization),
+                )
+            except requests.RequestException as error:
+                raise unreachable(error, request.verb, request.url, what) from error
+
+    def location(self, response: requests.Response) -> str:
+        """Return where an upload goes on; raise UnsafeContentError for an unencrypted place."""
+        url = urljoin(response.url, response.headers.get("Location", ""))
+        self._refuse_plain(url, "The registry sends an upload over an unencrypted connection.")
+        return url
+
+    def _authorize(self, response: requests.Response, sent: str | None, what: str) -> str | None:
+        """Return a fresh Authorization header, once for all threads that were refused."""
+        from ocistacks.oci.oras_session import authorization  # takes 0.2 s, and seldom needed
+
+        with self._lock:
+            if self._authorization != sent:
+                return self._authorization
+            self._credentials = find_credentials(self.host, self.repository, self._environment)
+            try:
+                self._authorization = authorization(
+                    response,
+                    self._session,
+                    self._credentials,
+                    plain=self.plain,
+                    check_realm=self._check_realm,
+                )
+            except requests.RequestException as error:
+                url = error.request.url if error.request is not None else None
+                raise unreachable(error, "GET", url or response.url, what) from error
+            return self._authorization
+
+    def _check_realm(self, realm: str) -> None:
+        if "://" in realm:
+            self._refuse_plain(realm, "The registry wants credentials sent unencrypted.")
+
+    def _refuse_plain(self, url: str, what: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme == "https" or (
+            parts.scheme == "http" and (self._insecure or is_loopback(parts.netloc))
+        ):
+            return
+        error = AuthError if "credentials" in what else UnsafeContentError
+        raise error(
+            what,
+            where=self.base_url,
+            found=without_secrets(url)[:300],
+            expected="a URL that begins with https://",
+        )
+
+
+class _Header(AuthBase):
+    """Sets the Authorization header, or none: without this, requests looks into ~/.netrc."""
+
+    def __init__(self, value: str | None) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._value is not None:
+            request.headers["Authorization"] = self._value
+        return request
+
+
+class _SizedBody:
+    """Chunks with a known total size in bytes."""
+
+    def __init__(self, chunks: Iterator[bytes], size: int) -> None:
+        self._chunks = chunks
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+
+def is_loopback(host: str) -> bool:
+    """Whether HOST[:PORT] is this machine, as far as its text says."""
+    name = urlsplit(f"//{host}").hostname or ""
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
