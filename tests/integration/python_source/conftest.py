@@ -1,0 +1,239 @@
+"""A base image, the images of Containerfile.builder and two runtime archives, each made once."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from ocistacks.builder.python_source.apt_mirrors import installed_mirrors
+from ocistacks.builder.python_source.fetching import fetch_release
+from ocistacks.builder.python_source.sources import source_release
+from ocistacks.progress import SilentReporter
+from ocistacks.store.store import Store
+
+ROOT = Path(__file__).parents[3]
+VERSION = "3.13.5"
+PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+
+Built = namedtuple("Built", "archive blob")
+
+
+def run(*command, environment=None, **options):
+    """Run a tool to its end and return what it printed; what else it said is in the failure."""
+    finished = subprocess.run(
+        [str(word) for word in command],
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+    try:
+        finished.check_returncode()
+    except subprocess.CalledProcessError as error:
+        error.add_note(f"{finished.stdout[-2000:]}\n{finished.stderr}")
+        raise
+    return finished.stdout
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory):
+    """A function that calls the docker client: on the engine that answers, else on one of ours."""
+    if shutil.which("docker") and _answers({}):
+        yield _client({})
+        return
+    folder = tmp_path_factory.mktemp("engine")
+    address = f"unix://{folder}/docker.sock"
+    command = ["dockerd", "--host", address, "--data-root", folder / "data"]
+    command += ["--exec-root", folder / "exec", "--pidfile", folder / "pid"]
+    command += ["--bridge", "none", "--iptables=false"]
+    with (folder / "log").open("wb") as log:
+        engine = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        environment = {"DOCKER_HOST": address}
+        deadline = time.monotonic() + 60
+        while not _answers(environment):
+            assert engine.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.2)
+        yield _client(environment)
+    finally:
+        engine.terminate()
+        engine.wait(timeout=60)
+        shutil.rmtree(folder / "data", ignore_errors=True)
+
+
+def _answers(environment):
+    question = ["docker", "version", "--format", "{{.Server.Version}}"]
+    environment = {**os.environ, **environment}
+    asked = subprocess.run(question, env=environment, capture_output=True, check=False)
+    return asked.returncode == 0
+
+
+def _client(environment):
+    # The classic builder is the one that every engine has.
+    environment = {"DOCKER_BUILDKIT": "0", **environment}
+    return lambda *words, **options: run("docker", *words, environment=environment, **options)
+
+
+@pytest.fixture(scope="session")
+def store():
+    return Store.default(os.environ)
+
+
+@pytest.fixture(scope="session")
+def tarball(store):
+    release = source_release(VERSION, debian_mirrors=installed_mirrors())
+    return fetch_release(release, store, environment=os.environ, reporter=SilentReporter())
+
+
+@pytest.fixture(scope="session")
+def base_tar(store):
+    """A bare Debian of this machine's release, kept beside the store: a minute's work."""
+    facts = dict(
+        line.split("=", 1) for line in Path("/etc/os-release").read_text().split("\n") if line
+    )
+    suite = facts["VERSION_CODENAME"].strip('"')
+    path = store.root / "test-bases" / f"{suite}.tar"
+    with store.exclusively(f"test-base-{suite}"):
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            partial = path.with_suffix(".partial.tar")
+            partial.unlink(missing_ok=True)
+            run("mmdebstrap", "--variant=minbase", suite, partial)
+            partial.rename(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def base_image(docker, base_tar):
+    name = "ocistacks-test-base:minbase"
+    docker("import", base_tar, name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def containers(tmp_path_factory, base_tar):
+    """A function that calls podman or buildah on a storage of their own, with the base in it."""
+    folder = tmp_path_factory.mktemp("containers")
+    settings = folder / "containers.conf"
+    settings.write_text(
+        '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\n'
+        '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=1024:1024"]\n'
+    )
+    environment = {"CONTAINERS_CONF": str(settings)}
+    places = ["--root", folder / "root", "--runroot", folder / "run"]
+
+    def call(tool, *words):
+        return run(tool, *places, *words, environment=environment)
+
+    call("podman", "import", base_tar, "localhost/base:minbase")
+    yield call
+    call("podman", "rmi", "--all", "--force")
+    for mounted in (folder / "root" / "overlay", folder / "run"):
+        if mounted.is_mount():
+            run("umount", mounted)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def context(tmp_path_factory):
+    """A build context like a checkout, with this machine's certificates where it needs its own."""
+    folder = tmp_path_factory.mktemp("context")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "src", folder / "src", ignore=ignored)
+    shutil.copy(ROOT / "Containerfile.builder", folder, follow_symlinks=False)
+    shutil.copy(ROOT / ".dockerignore", folder)
+    bundle = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE")
+    if bundle:
+        shutil.copy(bundle, folder / "ca-bundle.crt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def build_words(context):
+    """The arguments of a build that docker, podman and buildah share."""
+
+    def words(target, base, tag):
+        arguments = [f"--build-arg=BASE_IMAGE={base}"]
+        arguments += [f"--build-arg={name}" for name in PASSED_ON if os.environ.get(name)]
+        file = context / "Containerfile.builder"
+        return ["build", "--network=host", *arguments, "--target", target, "-t", tag, "-f", file]
+
+    return lambda target, base, tag: [*words(target, base, tag), context]
+
+
+@pytest.fixture(scope="session")
+def source_image(docker, base_image, build_words):
+    name = "ocistacks-test-python-source:latest"
+    docker(*build_words("python-source", base_image, name))
+    return name
+
+
+@pytest.fixture(scope="session")
+def build_runtime(docker, source_image, tarball, tmp_path_factory):
+    """A function that builds a runtime in a container as locked up as a builder's."""
+    results = {}
+
+    def build(work, jobs):
+        if work not in results:
+            folder = tmp_path_factory.mktemp("runtime")
+            container = docker(
+                *["create", "--network=none", "--read-only", "--cap-drop=ALL", "--pids-limit=512"],
+                *["--security-opt=no-new-privileges", "--volume=/work", "--volume=/materials"],
+                *[source_image, "ocistacks.builder.python_source.build"],
+                *["--source", "/materials/release.tar.xz", "--output", "/work/python.tar.zst"],
+                *["--work", work, "--jobs", jobs],
+            ).strip()
+            try:
+                docker("cp", tarball, f"{container}:/materials/release.tar.xz")
+                printed = docker("start", "--attach", container)
+                docker("cp", f"{container}:/work/python.tar.zst", folder)
+            finally:
+                docker("rm", "--force", "--volumes", container)
+            results[work] = Built(folder / "python.tar.zst", json.loads(printed))
+        return results[work]
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def runtime(build_runtime):
+    return build_runtime("/work/build", 2)
+
+
+@pytest.fixture(scope="session")
+def unpacked(runtime, tmp_path_factory):
+    """A folder with the runtime at two depths, unpacked by plain tools and then read-only."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    for place in ("shallow", "a/much/deeper/place"):
+        (folder / place).mkdir(parents=True)
+        with subprocess.Popen(["zstd", "-dc", runtime.archive], stdout=subprocess.PIPE) as reader:
+            run("tar", "-x", "-C", folder / place, stdin=reader.stdout)
+        assert reader.returncode == 0
+    # pytest's folders are for their owner alone; the container has another user.
+    folder.chmod(0o755)
+    run("chmod", "-R", "a-w", folder / "shallow", folder / "a")
+    yield folder
+    run("chmod", "-R", "u+w", folder)
+
+
+@pytest.fixture(scope="session")
+def bare_run(docker, base_image, unpacked):
+    """A function that runs a command on a bare Debian beside the unpacked runtimes, read-only."""
+
+    def bare(*command, image=base_image, mounts=(), environment=()):
+        return docker(
+            *["run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp:exec,mode=1777"],
+            *["--user=4321:4321", "--entrypoint=", f"--volume={unpacked}:/srv:ro"],
+            *[f"--volume={path}:{place}:ro" for path, place in mounts],
+            *[f"--env={setting}" for setting in environment],
+            *[image, *command],
+        )
+
+    return bare
