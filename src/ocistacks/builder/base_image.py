@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DEBIAN_SUITE = "bookworm"
 _REPOSITORY = "localhost/ocistacks-base"
+APPLICATION_PACKAGES = ("ca-certificates", "libstdc++6")
 DEBIAN_BASE = f"{_REPOSITORY}:{DEBIAN_SUITE}"
 
 
@@ -49,6 +50,11 @@ def debian_archive(archive: Path, *, variant: str, packages: tuple[str, ...] = (
     Raises:
         EngineError: mmdebstrap fails.
     """
+    if shutil.which("mmdebstrap") is None:
+        raise EngineError(
+            "A Debian base image is made with mmdebstrap, which is not installed.",
+            hint="apt-get install mmdebstrap",
+        )
     finished = subprocess.run(
         [
             *("mmdebstrap", "--quiet", f"--variant={variant}"),

@@ -11,7 +11,9 @@ from ocistacks.builder.local import local_builder
 from ocistacks.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from docker import DockerClient
 
     from ocistacks.builder.image import ImageOptions
     from ocistacks.builder.task import Builder
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 BuilderName = Literal["auto", "docker", "podman", "local"]
 _CLIENTS = {"docker": docker_client, "podman": podman_client}
+
+
+EngineName = Literal["auto", "docker", "podman"]
 
 
 @contextmanager
@@ -32,15 +37,45 @@ def open_builder(
     Raises:
         EngineError: the builder that was asked for, or every one, is not to be had.
     """
-    engines = [name for name in _CLIENTS if wanted in {"auto", name}]
     with ExitStack() as stack:
-        for name in engines:
+        if wanted != "local":
             try:
-                client = stack.enter_context(_CLIENTS[name](image_options.environment))
+                client, name = stack.enter_context(open_engine(wanted, image_options.environment))
             except EngineError:
                 if wanted != "auto":
                     raise
+            else:
+                yield ContainerBuilder(client, name, store, image_options)
+                return
+        yield local_builder(store, allow_unconfined=allow_unconfined, say=image_options.say)
+
+
+@contextmanager
+def open_engine(
+    wanted: EngineName, environment: Mapping[str, str]
+) -> Iterator[tuple[DockerClient, str]]:
+    """Give a client of an engine, and the engine's name, until exit.
+
+    Raises:
+        EngineError: the engine that was asked for, or either of them, does not answer.
+    """
+    refusals: list[EngineError] = []
+    with ExitStack() as stack:
+        for name in ("docker", "podman"):
+            if wanted not in {"auto", name}:
                 continue
-            yield ContainerBuilder(client, name, store, image_options)
-            return
-    yield local_builder(store, allow_unconfined=allow_unconfined, say=image_options.say)
+            try:
+                client = stack.enter_context(_CLIENTS[name](environment))
+            except EngineError as error:
+                refusals.append(error)
+            else:
+                yield client, name
+                return
+    if len(refusals) == 1:
+        raise refusals[0]
+    raise EngineError(
+        "No container engine answers.",
+        found="; ".join(f"{error.what} {error.found}" for error in refusals),
+        expected="Docker or Podman",
+        hint="start one of them",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -9,7 +10,13 @@ import typer
 
 from ocistacks import __version__
 from ocistacks.cli.build import build
+from ocistacks.cli.builder import builder
 from ocistacks.cli.lock import lock
+from ocistacks.cli.publish import publish
+from ocistacks.cli.pull import pull
+from ocistacks.cli.push import push
+from ocistacks.cli.run import run
+from ocistacks.cli.schema import schema
 from ocistacks.errors import OcistacksError
 
 app = typer.Typer(
@@ -19,11 +26,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lock, build):
+for command in (lock, build, publish, push, pull, run, schema):
     app.command()(command)
+app.add_typer(builder, name="builder")
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"ocistacks {__version__}")
         raise typer.Exit
@@ -39,8 +47,14 @@ def _top(
     """Python environment stacks as content-addressed OCI layers."""
 
 
+def _terminate(_number: int, _frame: object) -> None:
+    """End as an exception does, so that containers and temporary files are cleaned away."""
+    sys.exit(128 + signal.SIGTERM)
+
+
 def main() -> None:
     """Run the command line; an error that users can act on is a message and an exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except OcistacksError as error:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from ocistacks.platforms import Platform
+
 SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="The stack's venvstacks.toml.")]
 ReferenceArgument = Annotated[
     str,
@@ -44,3 +46,16 @@ JobsOption = Annotated[
     typer.Option("--jobs", min=1, help="Processes and threads in one build; one a processor."),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors and results only.")]
+BaseImageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--base-image",
+        help="What application images stand on: a reference, or none for no such images.",
+    ),
+]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure", help="Speak plain HTTP also to a host that is not loopback.")
+]
+PlatformOption = Annotated[
+    Platform | None, typer.Option("--platform", help="Another platform than this machine's.")
+]

@@ -28,6 +28,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console(highlight=False, markup=False, width=width).print(table)
 
 
+def size(count: int) -> str:
+    """Return a number of bytes as people read it."""
+    return decimal(count)
+
+
 def built_table(layers: Sequence[BuiltLayer]) -> None:
     """Print what was built: layer, outcome, sizes, digest."""
     print_table(
@@ -37,8 +42,8 @@ def built_table(layers: Sequence[BuiltLayer]) -> None:
                 layer.plan.request.install_target,
                 layer.plan.request.platform,
                 layer.outcome,
-                decimal(layer.blob.size),
-                decimal(layer.blob.uncompressed_size),
+                size(layer.blob.size),
+                size(layer.blob.uncompressed_size),
                 layer.blob.digest,
             )
             for layer in layers

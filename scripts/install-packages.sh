@@ -1,0 +1,33 @@
+#!/bin/sh
+# install-packages.sh [--optional] FILE: the Debian packages that FILE lists, where they are missing.
+set -eu
+optional=no
+if [ "$1" = --optional ]; then
+    optional=yes
+    shift
+fi
+
+missing=
+for package in $(grep -v '^#' "$1"); do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    [ "$optional" = no ] || exit 0
+    echo "These Debian packages are needed, and only root can install them:$missing" >&2
+    echo "  sudo apt-get install --no-install-recommends$missing" >&2
+    exit 1
+fi
+echo "Installing Debian packages:$missing"
+log=$(mktemp)
+if apt-get update -qq >"$log" 2>&1 &&
+    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install --yes -qq --no-install-recommends $missing >>"$log" 2>&1
+then
+    rm -f "$log"
+else
+    cat "$log" >&2
+    rm -f "$log"
+    [ "$optional" = yes ]
+fi

@@ -1,0 +1,84 @@
+"""Assembling a built stack's objects and sending them: what `publish` and `push` share."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ocistacks.oci.assemble_stack import assemble_stack
+from ocistacks.oci.assembled_source import AssembledSource
+from ocistacks.oci.base_image import read_base_image
+from ocistacks.oci.open import open_sink, open_source
+from ocistacks.oci.reference import LayoutReference, RegistryReference, parse_reference
+from ocistacks.oci.transfer import copy_objects
+from ocistacks.spec.settings import NO_BASE_IMAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ocistacks.builder.build_stack import BuiltLayer
+    from ocistacks.cli.session import StackSession
+    from ocistacks.digests import Digest
+    from ocistacks.oci.transfer import TransferSummary
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentStack:
+    """A stack that was sent: the digest of its index, and the names of its application images."""
+
+    digest: Digest
+    summary: TransferSummary
+    image_tags: tuple[str, ...]
+
+
+def send_stack(
+    session: StackSession,
+    layers: Sequence[BuiltLayer],
+    target: LayoutReference | RegistryReference,
+    *,
+    insecure: bool = False,
+) -> SentStack:
+    """Send the objects of a built stack; its tag moves last, when all else is there.
+
+    Raises:
+        OcistacksError: of any kind; the tag has not moved then.
+    """
+    environment, name = session.environment, session.stack.settings.base_image
+    with ExitStack() as opened:
+        base_source, bases = None, {}
+        if name != NO_BASE_IMAGE:
+            reference = parse_reference(name)
+            base_source = opened.enter_context(open_source(reference, environment=environment))
+            bases = {
+                platform: read_base_image(base_source, reference, platform)
+                for platform in session.platforms
+                if platform.is_linux
+            }
+        objects = assemble_stack(layers, bases)
+        source = AssembledSource(
+            (*objects.artifacts, *objects.images),
+            (*objects.image_indexes, objects.index),
+            store=session.store,
+            base=base_source,
+        )
+        sink = opened.enter_context(open_sink(target, environment=environment, insecure=insecure))
+        summary = copy_objects(
+            source,
+            sink,
+            objects.index.descriptor,
+            tag=target.tag,
+            extra_tags=objects.tags,
+            reporter=session.reporter,
+        )
+    return SentStack(
+        digest=objects.index.descriptor.digest,
+        summary=summary,
+        image_tags=tuple(
+            f"{_without_tag(target)}:{tag}" for tag in objects.tags if not tag.startswith("input-")
+        ),
+    )
+
+
+def _without_tag(target: LayoutReference | RegistryReference) -> str:
+    return target.name if isinstance(target, RegistryReference) else f"oci:{target.folder}"
