@@ -43,6 +43,8 @@ _EMPTY_INDEX: Final = Index(media_type=media_types.IMAGE_INDEX, manifests=())
 class ImageLayout:
     """One image layout."""
 
+    proves_parts = False
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 

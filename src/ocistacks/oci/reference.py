@@ -32,18 +32,19 @@ _FORMS = "oci:DIR[:TAG] or HOST[:PORT]/REPO[:TAG][@DIGEST]"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayoutReference:
-    """An image layout on disk; without a tag, ``latest`` or else the only image in it."""
+    """An image layout on disk; without a written tag, ``latest`` or else the only image in it."""
 
     folder: Path
-    tag: str | None = None
+    tag: str = DEFAULT_TAG
+    is_tag_written: bool = True
 
     def __str__(self) -> str:
-        return f"oci:{self.folder}" + (f":{self.tag}" if self.tag else "")
+        return f"oci:{self.folder}" + (f":{self.tag}" if self.is_tag_written else "")
 
     @property
     def target(self) -> str | None:
         """What a source resolves."""
-        return self.tag
+        return self.tag if self.is_tag_written else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +91,7 @@ def _parse_layout(text: str) -> LayoutReference:
         raise _bad(text, "oci:// is no form of a reference; leave it away for a registry")
     if colon and not is_tag(tag):
         raise _bad(text, f"{tag[:200]!r} cannot be a tag (and a folder's name holds no colon here)")
-    return LayoutReference(folder=Path(folder), tag=tag or None)
+    return LayoutReference(folder=Path(folder), tag=tag or DEFAULT_TAG, is_tag_written=bool(colon))
 
 
 def _parse_registry(text: str) -> RegistryReference:

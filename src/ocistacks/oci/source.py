@@ -53,6 +53,10 @@ class ObjectSource(Protocol):
 class ObjectSink(Protocol):
     """Where objects go. An object appears under its digest complete or not at all."""
 
+    @property
+    def proves_parts(self) -> bool:
+        """Whether the sink checks, as registries do, that a manifest's parts are there."""
+
     def has_blob(self, digest: Digest) -> bool:
         """Whether the blob is there already."""
 

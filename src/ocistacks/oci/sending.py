@@ -1,0 +1,113 @@
+"""Sending blobs in parallel; the first failure stops the others."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import as_completed
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ocistacks.oci import annotations as keys
+from ocistacks.oci.retry import retried
+from ocistacks.oci.source import FileSink, FileSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from concurrent.futures import Executor
+
+    from ocistacks.digests import Digest
+    from ocistacks.oci.model import Descriptor
+    from ocistacks.oci.source import ObjectSink, ObjectSource
+    from ocistacks.progress import Reporter, Task
+
+
+class _StoppedError(Exception):
+    """Another blob failed, so that this one is of no use."""
+
+
+class BlobSender:
+    """Sends blobs from a source to a sink."""
+
+    def __init__(
+        self,
+        source: ObjectSource,
+        sink: ObjectSink,
+        *,
+        reporter: Reporter,
+        mount_from: str | None = None,
+    ) -> None:
+        self._source = source
+        self._sink = sink
+        self._reporter = reporter
+        self._mount_from = mount_from
+        self._stopped = threading.Event()
+
+    def send(self, blobs: Iterable[Descriptor], executor: Executor) -> frozenset[Digest]:
+        """Send all ``blobs``, and return which of them were mounted instead.
+
+        Raises:
+            OcistacksError: the first failure; what was on its way is given up.
+        """
+        futures = {executor.submit(self._send, blob): blob.digest for blob in blobs}
+        try:
+            return frozenset(futures[future] for future in as_completed(futures) if future.result())
+        except BaseException:
+            self._stopped.set()
+            for future in futures:
+                future.cancel()
+            raise
+
+    def _send(self, blob: Descriptor) -> bool:
+        """Bring one blob to the sink; True where it was mounted."""
+        mount_from = self._mount_from
+        if mount_from is not None and retried(
+            lambda: self._sink.mount_blob(blob.digest, mount_from), sleep=self._stopped.wait
+        ):
+            return True
+        label = blob.annotation(keys.TITLE) or f"blob {blob.digest.short}"
+        with self._reporter.task(label, total=blob.size) as task:
+            if not self._shared(blob, task):
+                content = _Watched(self._source, blob, task, self._stopped)
+                retried(lambda: self._sink.write_blob(blob, content.open), sleep=self._stopped.wait)
+        return False
+
+    def _shared(self, blob: Descriptor, task: Task) -> bool:
+        """Let the sink share the source's file, where both can."""
+        if not (isinstance(self._source, FileSource) and isinstance(self._sink, FileSink)):
+            return False
+        path = self._source.blob_file(blob)
+        if path is None:
+            return False
+        self._sink.write_blob_file(blob, path)
+        task.advance(blob.size)
+        return True
+
+
+class _Watched:
+    """A blob's content that tells its progress, and ends when all is to stop."""
+
+    def __init__(
+        self, source: ObjectSource, blob: Descriptor, task: Task, stopped: threading.Event
+    ) -> None:
+        self._source = source
+        self._blob = blob
+        self._task = task
+        self._stopped = stopped
+        self._told = 0
+
+    @contextmanager
+    def open(self) -> Iterator[Iterator[bytes]]:
+        """Open the content from its beginning."""
+        with self._source.open_blob(self._blob) as chunks:
+            yield self._watch(chunks)
+
+    def _watch(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        passed = 0
+        for chunk in chunks:
+            if self._stopped.is_set():
+                raise _StoppedError
+            yield chunk
+            passed += len(chunk)
+            if passed > self._told:  # what is sent a second time is no progress
+                self._task.advance(passed - self._told)
+                self._told = passed
