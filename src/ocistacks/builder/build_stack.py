@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from ocistacks.blob.model import Blob
 from ocistacks.builder import inside
+from ocistacks.builder.answers import adopt_answer
 from ocistacks.builder.task import Task
-from ocistacks.digests import Digest
-from ocistacks.errors import BuildError, DigestError
 from ocistacks.store.fetch import fetch_materials
 from ocistacks.store.records import read_record, write_record
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ocistacks.builder.task import Builder, BuilderFactory
+    from ocistacks.digests import Digest
     from ocistacks.progress import Reporter
     from ocistacks.request.plan import PlannedLayer
     from ocistacks.store.store import Store
@@ -132,34 +132,9 @@ def _build(
         )
         with reporter.task(f"build {name}", unit="steps") as shown, store.new_blob() as output:
             answer = builder.run(task, output=output, on_step=lambda _line: shown.advance(1))
-            blob = _answered(answer, name, builder)
-            _verify(output, blob, name, builder)
-            store.adopt(output, blob.digest)
+            blob = adopt_answer(answer, output, store, task, builder)
         write_record(_record(store, plan.input_digest), blob)
         return blob
-
-
-def _answered(answer: str, name: str, builder: Builder) -> Blob:
-    try:
-        return Blob.model_validate_json(answer)
-    except ValueError as error:
-        raise BuildError(
-            f"The builder gave no answer for layer {name}.",
-            where=f"builder {builder.name}",
-            found=answer[:500] or "nothing",
-        ) from error
-
-
-def _verify(output: Path, blob: Blob, name: str, builder: Builder) -> None:
-    found = Digest.of_file(output)
-    if found != blob.digest:
-        raise DigestError(
-            f"The blob of layer {name} was damaged on its way out of the builder.",
-            where=f"builder {builder.name}",
-            found=found,
-            expected=blob.digest,
-            hint="build again",
-        )
 
 
 def _record(store: Store, input_digest: Digest) -> Path:

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from ocistacks.blob.model import Blob
+from ocistacks.builder.answers import adopt_answer
 from ocistacks.builder.python_source.apt_mirrors import installed_mirrors
+from ocistacks.builder.python_source.fetching import fetch_release
 from ocistacks.builder.python_source.sources import source_release
 from ocistacks.builder.standalone import fetch_standalone
 from ocistacks.builder.task import Task
-from ocistacks.errors import DigestError, LockError, MaterialError
+from ocistacks.errors import LockError, MaterialError
 from ocistacks.lock.python_pin import PythonPin
 from ocistacks.platforms import Platform
 from ocistacks.request.materials import Material
@@ -25,16 +29,21 @@ from ocistacks.store.records import read_record, write_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from ocistacks.builder.task import BuilderFactory
-    from ocistacks.digests import Digest
     from ocistacks.progress import Reporter
     from ocistacks.spec.model import RuntimeSpec
-    from ocistacks.spec.settings import Settings
+    from ocistacks.spec.settings import PythonSource, Settings
     from ocistacks.store.store import Store
 
 PythonOrigin = Literal["auto", "standalone", "source"]
+_Kind = Literal["standalone", "source"]
+
+_KINDS: dict[PythonOrigin, tuple[_Kind, ...]] = {
+    "auto": ("standalone", "source"),
+    "standalone": ("standalone",),
+    "source": ("source",),
+}
 
 _SOURCE_MODULE = "ocistacks.builder.python_source.build"
 _ARCHIVE = "python.tar.zst"
@@ -67,23 +76,27 @@ class RuntimePythons:
             )
         named = self.settings.python_sources.get(version, {}).get(platform)
         if named is not None:
-            return self._named(
-                version,
-                named.url,
-                Material(name=f"Python {version}", digest=named.digest, size=None, url=named.url),
+            return self._named(version, named)
+        with self.store.exclusively(f"cpython-{version}-{platform}"):
+            return self._remembered(version, platform) or self._obtained(runtime, platform)
+
+    def _named(self, version: str, source: PythonSource) -> PythonPin:
+        parts = urlsplit(source.url)
+        if parts.scheme == "oci":
+            raise LockError(
+                "Python archives cannot be fetched from registries yet.",
+                where=f"[tool.ocistacks.python_sources], {version}",
+                found=source.url,
+                expected="https://, http:// or file://",
             )
-        record = self._record(version, platform)
-        with self.store.exclusively(record.name):
-            pin = read_record(record, PythonPin)
-            if pin is None or not self.store.has_blob(pin.digest):
-                pin = self._obtain(runtime, platform)
-                write_record(record, pin)
-        return pin
-
-    def _record(self, version: str, platform: Platform) -> Path:
-        return self.store.root / "pythons" / f"cpython-{version}-{platform}-{self.origin}.json"
-
-    def _named(self, version: str, url: str, material: Material) -> PythonPin:
+        is_file = parts.scheme == "file"
+        material = Material(
+            name=f"Python {version}",
+            digest=source.digest,
+            size=None,
+            url=None if is_file else source.url,
+            path=Path(url2pathname(parts.path)) if is_file else None,
+        )
         fetch_materials(
             self.store, [material], environment=self.environment, reporter=self.reporter
         )
@@ -92,26 +105,34 @@ class RuntimePythons:
             sha256=material.digest.hex,
             size=self.store.blob_path(material.digest).stat().st_size,
             origin="named in the specification",
-            url=url,
+            url=source.url,
         )
 
-    def _obtain(self, runtime: RuntimeSpec, platform: Platform) -> PythonPin:
+    def _record(self, version: str, platform: Platform, kind: _Kind) -> Path:
+        return self.store.root / "pythons" / f"cpython-{version}-{platform}-{kind}.json"
+
+    def _remembered(self, version: str, platform: Platform) -> PythonPin | None:
+        for kind in _KINDS[self.origin]:
+            pin = read_record(self._record(version, platform, kind), PythonPin)
+            if pin is not None and self.store.has_blob(pin.digest):
+                return pin
+        return None
+
+    def _obtained(self, runtime: RuntimeSpec, platform: Platform) -> PythonPin:
         version = runtime.python_version
+        unreachable: MaterialError | None = None
         if self.origin != "source":
             try:
-                return fetch_standalone(
+                pin = fetch_standalone(
                     version, platform, store=self.store, environment=self.environment
                 )
             except MaterialError as error:
                 if self.origin == "standalone":
                     raise
                 unreachable = error
-                self.reporter.say(
-                    f"No prebuilt Python {version} for {platform} can be fetched: "
-                    "building it from the release tarball, once."
-                )
-        else:
-            unreachable = None
+            else:
+                write_record(self._record(version, platform, "standalone"), pin)
+                return pin
         if platform != Platform.of_this_machine():
             raise LockError(
                 f"No Python {version} can be had for {platform}.",
@@ -120,11 +141,18 @@ class RuntimePythons:
                 expected="an archive for that platform; from source it can only be built there",
                 hint="name one in [tool.ocistacks.python_sources], or leave the platform out",
             ) from unreachable
-        return self._build(version)
+        if unreachable is not None:
+            self.reporter.say(
+                f"No prebuilt Python {version} for {platform} can be fetched: "
+                "building it from the release tarball, once."
+            )
+        pin = self._build(version)
+        write_record(self._record(version, platform, "source"), pin)
+        return pin
 
     def _build(self, version: str) -> PythonPin:
         release = source_release(version, debian_mirrors=installed_mirrors())
-        self._fetch_release(release.file_name, release.digest, release.urls)
+        fetch_release(release, self.store, environment=self.environment, reporter=self.reporter)
         task = Task(
             name=f"Python {version}",
             module=_SOURCE_MODULE,
@@ -145,31 +173,10 @@ class RuntimePythons:
         ):
             builder.prepare(task.toolchain)
             answer = builder.run(task, output=output, on_step=self.reporter.say)
-            blob = Blob.model_validate_json(answer)
-            self.store.adopt(output, blob.digest)
+            blob = adopt_answer(answer, output, self.store, task, builder)
         return PythonPin(
             version=version,
             sha256=blob.digest.hex,
             size=blob.size,
             origin=f"built from {release.file_name}, {release.digest}",
-        )
-
-    def _fetch_release(self, name: str, digest: Digest, urls: tuple[str, ...]) -> None:
-        """Fetch the release tarball from the first mirror that has it."""
-        failures: list[str] = []
-        for url in urls:
-            material = Material(name=name, digest=digest, size=None, url=url)
-            try:
-                fetch_materials(
-                    self.store, [material], environment=self.environment, reporter=self.reporter
-                )
-            except (MaterialError, DigestError) as error:
-                failures.append(str(error))
-            else:
-                return
-        raise MaterialError(
-            f"{name} cannot be fetched from any mirror.",
-            found="\n    ".join(failures),
-            expected=digest,
-            hint="name an archive in [tool.ocistacks.python_sources]",
         )
