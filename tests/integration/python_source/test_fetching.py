@@ -91,6 +91,7 @@ def test_where_no_mirror_is_left_all_are_named_and_nothing_is_kept(mirror, tmp_p
         f"  found: \n    {address}/empty/{name}: HTTP 404 Not Found"
         f"\n    {address}/lying/{name}: {Digest.of_bytes(WRONG)}\n"
         f"  expected: {DIGEST}\n"
-        "  hint: check the network and proxy settings, or give a Python archive in the spec"
+        "  hint: check the network and proxy settings, or name a finished archive in "
+        "[tool.ocistacks.python_sources]"
     )
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size] == []

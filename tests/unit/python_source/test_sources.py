@@ -39,7 +39,7 @@ def test_an_unknown_release_needs_a_sha256():
         "No sha256 is known for the release tarball of CPython 3.12.99.\n"
         "  found: 3.12.99\n"
         "  expected: one of 3.13.5, or a sha256 beside the version\n"
-        "  hint: take the sha256 of Python-3.12.99.tar.xz from the release's page"
+        "  hint: name a finished archive in [tool.ocistacks.python_sources]"
     )
 
 

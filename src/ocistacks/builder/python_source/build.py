@@ -40,7 +40,10 @@ INSTALLED_FOLDER: Final = "cpython-installed"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PythonBuild:
-    """One build. ``accepted``: what ``source`` may hash to; ``work``: a new or empty folder."""
+    """One build. ``accepted``: what ``source`` may hash to; ``work``: a new or empty folder.
+
+    The paths are absolute, because tools are run in several folders.
+    """
 
     source: Path
     accepted: tuple[Digest, ...]

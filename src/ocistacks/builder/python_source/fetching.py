@@ -46,5 +46,6 @@ def fetch_release(
         f"{release.file_name} cannot be fetched from any mirror.",
         found="".join(f"\n    {refusal}" for refusal in refusals),
         expected=release.digest,
-        hint="check the network and proxy settings, or give a Python archive in the spec",
+        hint="check the network and proxy settings, or name a finished archive in "
+        "[tool.ocistacks.python_sources]",
     )

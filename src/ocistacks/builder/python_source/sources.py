@@ -79,7 +79,7 @@ def source_release(
             f"No sha256 is known for the release tarball of CPython {parsed}.",
             found=str(parsed),
             expected=f"one of {', '.join(KNOWN_RELEASES)}, or a sha256 beside the version",
-            hint=f"take the sha256 of Python-{parsed}.tar.xz from the release's page",
+            hint="name a finished archive in [tool.ocistacks.python_sources]",
         )
     urls = dict.fromkeys([_python_org_url(parsed), *_debian_urls(parsed, debian_mirrors)])
     return SourceRelease(
