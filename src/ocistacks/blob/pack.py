@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 # More would wait for the one thread that hashes and writes in order, and hold memory meanwhile.
 _MAXIMUM_THREADS: Final = 8
-# Batches that are done or under way beside one for each thread. A batch holds some CHUNK_SIZE
-# bytes at most, and what they compress to.
-_BATCHES_AHEAD: Final = 2
+# Bytes of the tar stream that are under way or wait for their turn to be written. Counted in bytes,
+# because batches differ by ten times: while a large one is packed, there must be enough small ones
+# to keep the other threads busy.
+_BYTES_AHEAD: Final = 24 << 20
 _HASHES_AHEAD: Final = 2
 
 
@@ -61,9 +62,7 @@ def pack_tree(
     writer = _Writer(output)
     with _pool(1) as hash_pool, _pool(workers) as pool:
         tar = _TarHasher(hash_pool)
-        for packed in _in_order(
-            pool, lambda batch: pack_batch(batch, compressor), batches, workers
-        ):
+        for packed in _in_order(pool, lambda batch: pack_batch(batch, compressor), batches):
             tar.update(packed.content)
             if tables is not None:
                 tables.add(packed, writer.size)
@@ -141,17 +140,18 @@ class _Writer:
 
 
 def _in_order(
-    pool: ThreadPoolExecutor,
-    work: Callable[[Batch], PackedBatch],
-    batches: Iterable[Batch],
-    workers: int,
+    pool: ThreadPoolExecutor, work: Callable[[Batch], PackedBatch], batches: Iterable[Batch]
 ) -> Iterator[PackedBatch]:
     """Yield what ``work`` makes of ``batches``, in their order, a bounded number ahead."""
     ahead: deque[Future[PackedBatch]] = deque()
+    size = 0
     for batch in batches:
         ahead.append(pool.submit(work, batch))
-        if len(ahead) >= workers + _BATCHES_AHEAD:
-            yield ahead.popleft().result()
+        size += batch.size
+        while size >= _BYTES_AHEAD:
+            packed = ahead.popleft().result()
+            size -= packed.batch.size
+            yield packed
     while ahead:
         yield ahead.popleft().result()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # small enough that all cores work on one large library.
 CHUNK_SIZE: Final = 4 << 20
 # Bytes. Large enough that a thread's work dwarfs the cost of handing it over.
-BATCH_SIZE: Final = 512 << 10
+BATCH_SIZE: Final = 1 << 20
 # Bytes. Bounds the frame that a long run of folders, links and empty files makes.
 HEADERS_SIZE: Final = 256 << 10
 
