@@ -70,6 +70,7 @@ def certificates(tmp_path_factory):
     folder = tmp_path_factory.mktemp("certificates")
     new_key = ["-newkey", "rsa:2048", "-nodes", "-days", "2"]
     authority = [*new_key, "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.crt"]
+    authority += ["-addext", "keyUsage=critical,keyCertSign"]  # Python 3.13 insists on it
     server = [*new_key, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.crt"]
     server += ["-addext", "subjectAltName=DNS:localhost", "-CA", "ca.crt", "-CAkey", "ca.key"]
     server += ["-addext", "basicConstraints=critical,CA:FALSE"]
