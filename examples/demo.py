@@ -1,11 +1,12 @@
 """The main job, end to end: lock, build, publish, push, pull and run the sklearn stack.
 
-    python examples/demo.py
+    python examples/demo.py [FOLDER]
 
 Runs the commands that a user would type, and tells at the end what was made, what was shared and
-how long each stage took. A registry is started on 127.0.0.1 for its time where Debian's
-docker-registry is installed; otherwise, or where OCISTACKS_BUILDER is local, an OCI image layout
-on disk takes its place.
+how long each stage took. What it makes goes into FOLDER, the repository's root if none is given.
+A registry is started on 127.0.0.1 for its time where Debian's docker-registry is installed;
+otherwise, or where OCISTACKS_BUILDER is local, an OCI image layout on disk takes its place.
+Layers are pulled and run with a store of their own, as on another machine.
 """
 
 import json
@@ -24,45 +25,62 @@ from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = ROOT / "examples" / "sklearn" / "venvstacks.toml"
-ARTIFACTS = ROOT / "demo_artifacts"
-DEPLOYMENT = ROOT / "demo_deployment"
-CACHE = ROOT / ".cache" / "demo"
+FOLDER = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT
+ARTIFACTS = FOLDER / "demo_artifacts"
+DEPLOYMENT = FOLDER / "demo_deployment"
+CACHE = FOLDER / ".cache" / "demo"
 OCISTACKS = Path(sys.executable).with_name("ocistacks")
 
+NOTHING_NEW = {"build": "up to date", "push": "sent 0 blobs", "pull": ": 0 of "}
 PUBLIC_BASE = "gcr.io"
 BASE_LAYOUT = CACHE / "debian-base"
 
 
 def main() -> None:
+    began = time.monotonic()
     CACHE.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "OCISTACKS_BASE_IMAGE": base_image()}
+    here = {**os.environ, "OCISTACKS_BASE_IMAGE": base_image()}
+    elsewhere = {**os.environ, "OCISTACKS_STORE": str(CACHE / "other-machine")}
     seconds: dict[str, float] = {}
+    told: dict[str, str] = {}
     with stack_place() as place:
         reference = f"{place}:latest"
-        stages = {
-            "lock": ["lock", SPEC],
-            "build": ["build", SPEC],
-            "publish": ["publish", SPEC, "--output-dir", ARTIFACTS],
-            "push": ["push", SPEC, reference],
-            "pull": ["pull", reference, DEPLOYMENT],
-            "run": ["run", reference, "classification-demo"],
-        }
-        for name, arguments in stages.items():
-            seconds[name] = run_stage(name, arguments, environment)
-    summarise(seconds)
+        for environment, *arguments in (
+            (here, "lock", SPEC),
+            (here, "build", SPEC),
+            (here, "publish", SPEC, "--output-dir", ARTIFACTS),
+            (here, "push", SPEC, reference),
+            (elsewhere, "pull", reference, DEPLOYMENT),
+            (elsewhere, "run", reference, "classification-demo"),
+        ):
+            started = time.monotonic()
+            stage = str(arguments[0])
+            told[stage] = run_stage(arguments, environment)
+            seconds[stage] = time.monotonic() - started
+    summarise(seconds, time.monotonic() - began)
+    if all(told[stage].count(words) for stage, words in NOTHING_NEW.items()):
+        print("\nEverything was there already: nothing was built, sent or fetched again.")
+    print(f"\nWhat the application said\n  {told['run'].strip()}")
 
 
-def run_stage(name: str, arguments: list[str | Path], environment: dict[str, str]) -> float:
-    """Run one command of ocistacks and return its seconds; end with its exit code if it fails."""
-    shown = " ".join(
-        str(part.relative_to(ROOT)) if isinstance(part, Path) else part for part in arguments
-    )
-    print(f"\n$ ocistacks {shown}", flush=True)
-    started = time.monotonic()
-    finished = subprocess.run([OCISTACKS, *arguments], env=environment, check=False)
-    if finished.returncode != 0:
-        sys.exit(f"The demo ended at the stage {name}.")
-    return time.monotonic() - started
+def run_stage(arguments: list[str | Path], environment: dict[str, str]) -> str:
+    """Run one command of ocistacks and return its stdout, which is shown too; end if it fails."""
+    print(f"\n$ ocistacks {' '.join(map(shown, arguments))}", flush=True)
+    command = [str(OCISTACKS), *map(str, arguments)]
+    lines = []
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            lines.append(line)
+    if process.returncode != 0:
+        sys.exit(f"The demo ended at: ocistacks {arguments[0]}")
+    return "".join(lines)
+
+
+def shown(argument: str | Path) -> str:
+    if isinstance(argument, Path):
+        return os.path.relpath(argument)
+    return argument
 
 
 def base_image() -> str:
@@ -134,9 +152,10 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     sys.exit("Debian's docker-registry does not start.")
 
 
-def summarise(seconds: dict[str, float]) -> None:
+def summarise(seconds: dict[str, float], total: float) -> None:
     metadata = json.loads((ARTIFACTS / "__venvstacks__" / "venvstacks.json").read_text())["layers"]
-    layers = {layer["install_target"]: layer for kind in metadata.values() for layer in kind}
+    kinds = ("runtimes", "frameworks", "applications")
+    layers = {layer["install_target"]: layer for kind in kinds for layer in metadata[kind]}
     print("\nWhat was made")
     for name, layer in layers.items():
         digest = layer["ocistacks"]["blob_digest"]
@@ -151,12 +170,11 @@ def summarise(seconds: dict[str, float]) -> None:
         f"{megabytes(together)} together; apart they would take {megabytes(apart)}: "
         f"{megabytes(apart - together)} are shared."
     )
-    print(f"\nWhere it is\n  archives     {ARTIFACTS.relative_to(ROOT)}")
-    print(f"  deployment   {DEPLOYMENT.relative_to(ROOT)}")
+    print(f"\nWhere it is\n  archives     {shown(ARTIFACTS)}\n  deployment   {shown(DEPLOYMENT)}")
     print("\nHow long it took")
     for name, spent in seconds.items():
         print(f"  {name:8} {spent:6.1f} s")
-    print(f"  all      {sum(seconds.values()):6.1f} s")
+    print(f"  all      {total:6.1f} s")
 
 
 def megabytes(count: int) -> str:
