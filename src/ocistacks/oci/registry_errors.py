@@ -83,10 +83,9 @@ def _plain_reason(error: BaseException) -> str:
     """Return the innermost reason, which is the one that says something."""
     seen = {id(error)}
     while True:
-        inner = getattr(error, "reason", None) or next(
-            (part for part in reversed(error.args) if isinstance(part, BaseException)), None
-        )
-        if not isinstance(inner, BaseException) or id(inner) in seen:
+        nested = (getattr(error, "reason", None), *reversed(error.args), error.__cause__)
+        inner = next((part for part in nested if isinstance(part, BaseException)), None)
+        if inner is None or id(inner) in seen:
             break
         seen.add(id(inner))
         error = inner

@@ -94,14 +94,25 @@ class Transport:
         sent = self._authorization if ours else None
         response = self._send(request, sent, what)
         if response.status_code == _UNAUTHORIZED and ours:
-            answer = self._authorize(response, sent, what)
-            if answer is not None:
-                response.close()
-                response = self._send(request, answer, what)
+            response = self._send_authorized(request, response, sent, what)
         with response:
             if response.status_code not in expected:
                 raise refused(response, what, has_credentials=self._credentials is not None)
             yield response
+
+    def _send_authorized(
+        self, request: Request, challenge: requests.Response, sent: str | None, what: str
+    ) -> requests.Response:
+        """Send a request again as the refusal asks; give the refusal if there is no way."""
+        try:
+            authorization = self._authorize(challenge, sent, what)
+        except BaseException:
+            challenge.close()
+            raise
+        if authorization is None:
+            return challenge
+        challenge.close()
+        return self._send(request, authorization, what)
 
     def _send(self, request: Request, authorization: str | None, what: str) -> requests.Response:
         opened = request.body() if request.body is not None else nullcontext(None)
