@@ -14,12 +14,14 @@ from urllib.parse import unquote
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, TransferError, UnsafeContentError
 from ocistacks.oci import annotations as keys
+from ocistacks.oci import media_types
 from ocistacks.spec.names import name_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ocistacks.blob.model import Blob
+    from ocistacks.oci.model import Descriptor
     from ocistacks.platforms import Platform
 
 _LONGEST_LIST = 1000
@@ -99,6 +101,18 @@ class Layer:
 
     description: LayerDescription
     blob: Blob
+
+
+def is_layer_artifact(descriptor: Descriptor) -> bool:
+    """Whether an entry of a stack index is a layer artifact, and no application image.
+
+    Tools that know image spec 1.0 alone (skopeo 1.9) write an index anew without artifact types,
+    so a layer artifact is known by its archive's name too, which an image does not have.
+    """
+    if descriptor.artifact_type is not None:
+        return descriptor.artifact_type == media_types.LAYER_ARTIFACT
+    title = descriptor.annotation(keys.TITLE)
+    return title is not None and descriptor.annotation(keys.LAYER_INSTALL_TARGET) is not None
 
 
 def _escaped(name: str) -> str:
