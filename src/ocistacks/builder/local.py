@@ -8,11 +8,22 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import ocistacks
+from ocistacks.builder.local_toolchain import toolchain_root
+from ocistacks.builder.moved_interpreter import this_interpreter
+from ocistacks.builder.python_source.recipe import SYSTEM_PATH
 from ocistacks.builder.task import FIXED_ENVIRONMENT
+from ocistacks.builder.toolchain_view import (
+    MATERIALS_PLACE,
+    WORK_PLACE,
+    View,
+    bubblewrap_view,
+    unshare_view,
+)
 from ocistacks.errors import BuildError, EngineError
 
 if TYPE_CHECKING:
@@ -24,44 +35,68 @@ if TYPE_CHECKING:
 _TOLD_LINES = 40
 
 
-class LocalBuilder:
-    """Runs tasks under bubblewrap, or under util-linux's unshare where that is missing.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Isolation:
+    """The commands before a task's own that isolate it: ``here`` shows it this machine.
 
-    ``confinement`` is the command before the task's own: empty only where the kernel refuses
-    namespaces and the user allowed to go on without.
+    ``within`` shows it a toolchain root; None where the kernel refuses namespaces and the user
+    allowed to go on without.
     """
 
-    def __init__(
-        self, store: Store, confinement: Callable[[Path], Sequence[str]], name: str
-    ) -> None:
+    name: str
+    here: Callable[[Path], Sequence[str]]
+    within: Callable[[View], Sequence[str]] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Call:
+    """How Python is called; ``materials`` is the folder that it finds the materials in."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    materials: str
+
+
+class LocalBuilder:
+    """Runs tasks under bubblewrap, or under util-linux's unshare where that is missing."""
+
+    def __init__(self, store: Store, isolation: Isolation, say: Callable[[str], None]) -> None:
         self._store = store
-        self._confinement = confinement
-        self._name = name
+        self._isolation = isolation
+        self._say = say
+        self._roots: dict[Toolchain, Path | None] = {"builder": None}
 
     @property
     def name(self) -> str:
         """What the builder is, for people."""
-        return self._name
+        return f"local ({self._isolation.name})"
 
     def prepare(self, toolchain: Toolchain) -> None:
-        """Need nothing: this machine's own Python runs the tasks."""
+        """Make the toolchain root for python-source; this machine's own Python does the rest.
+
+        Raises:
+            EngineError: neither a root can be made nor has this machine the tools itself.
+            DigestError: a package of the root is not what its source lists.
+        """
+        if toolchain in self._roots:
+            return
+        root = toolchain_root(self._store, within=self._isolation.within is not None, say=self._say)
+        self._refuse_unusable(root)
+        self._roots[toolchain] = root
 
     def run(self, task: Task, *, output: Path, on_step: Callable[[str], None]) -> str:
         """Run a task in a new folder of the store; see ``Builder.run``."""
+        self.prepare(task.toolchain)
         with self._store.temporary_folder() as work:
             for name, content in task.files.items():
                 (work / name).write_bytes(content)
             for name in task.folders:
                 (work / name).mkdir()
-            materials = self._store.blob_path(task.materials[0]).parent if task.materials else work
+            call = self._call(self._roots[task.toolchain], work)
             process = subprocess.Popen(
-                [
-                    *self._confinement(work),
-                    *(sys.executable, "-P", "-m", task.module),
-                    *task.arguments(str(materials)),
-                ],
+                [*call.command, "-P", "-m", task.module, *task.arguments(call.materials)],
                 cwd=work,
-                env={**FIXED_ENVIRONMENT, **_interpreter_environment(), "HOME": str(work)},
+                env=call.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -78,6 +113,55 @@ class LocalBuilder:
             shutil.move(work / task.output, output)
             return answer
 
+    def _call(self, root: Path | None, work: Path) -> _Call:
+        if root is not None and self._isolation.within is not None:
+            return self._call_within(self._isolation.within, root, work)
+        environment = {**_interpreter_environment(), "HOME": str(work), "TMPDIR": str(work)}
+        return _Call(
+            command=(*self._isolation.here(work), sys.executable),
+            environment={**FIXED_ENVIRONMENT, **environment},
+            materials=str(self._materials),
+        )
+
+    def _call_within(
+        self, within: Callable[[View], Sequence[str]], root: Path, work: Path
+    ) -> _Call:
+        interpreter = this_interpreter()
+        read_only = {**interpreter.folders, MATERIALS_PLACE: self._materials}
+        view = View(root=root, work=work, read_only=read_only)
+        environment = {"PATH": SYSTEM_PATH, "HOME": WORK_PLACE, "TMPDIR": WORK_PLACE}
+        return _Call(
+            command=(*within(view), interpreter.executable),
+            environment={**FIXED_ENVIRONMENT, **interpreter.environment, **environment},
+            materials=MATERIALS_PLACE,
+        )
+
+    @property
+    def _materials(self) -> Path:
+        return self._store.root / "blobs" / "sha256"
+
+    def _refuse_unusable(self, root: Path | None) -> None:
+        """Raise EngineError if the interpreter does not run, or not find this package."""
+        with self._store.temporary_folder() as work:
+            call = self._call(root, work)
+            finished = subprocess.run(
+                [*call.command, "-P", "-c", "import ocistacks.builder.python_source.build"],
+                cwd=work,
+                env=call.environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        if finished.returncode != 0:
+            raise EngineError(
+                "This machine's Python does not run where Python is to be compiled.",
+                where=f"builder {self.name}, {sys.base_prefix}",
+                found=finished.stderr.strip()[-800:] or f"exit code {finished.returncode}",
+                hint="run ocistacks with this system's own Python, or use --builder docker or "
+                "podman",
+            )
+
 
 def local_builder(
     store: Store, *, allow_unconfined: bool, say: Callable[[str], None]
@@ -87,16 +171,16 @@ def local_builder(
     Raises:
         EngineError: the kernel gives no namespaces, and ``allow_unconfined`` is false.
     """
-    candidates: Mapping[str, Callable[[Path], Sequence[str]]] = {
-        "bubblewrap": _bubblewrap,
-        "unshare": _unshare,
-    }
+    candidates = (
+        Isolation(name="bubblewrap", here=_bubblewrap, within=bubblewrap_view),
+        Isolation(name="unshare", here=_unshare, within=unshare_view),
+    )
     refusals = []
-    for name, confinement in candidates.items():
-        refusal = _refusal(confinement(store.root / "temporary"))
+    for isolation in candidates:
+        refusal = _refusal(isolation.here(store.root / "temporary"))
         if refusal is None:
-            return LocalBuilder(store, confinement, f"local ({name})")
-        refusals.append(f"{name}: {refusal}")
+            return LocalBuilder(store, isolation, say)
+        refusals.append(f"{isolation.name}: {refusal}")
     if not allow_unconfined:
         raise EngineError(
             "The local builder cannot isolate its builds on this machine.",
@@ -106,7 +190,9 @@ def local_builder(
             "podman, or accept builds that are not hermetic with --allow-unconfined",
         )
     say("This build is not hermetic: the kernel gives no namespaces (--allow-unconfined).")
-    return LocalBuilder(store, lambda _work: (), "local (unconfined)")
+    return LocalBuilder(
+        store, Isolation(name="unconfined", here=lambda _work: (), within=None), say
+    )
 
 
 def _bubblewrap(work: Path) -> Sequence[str]:

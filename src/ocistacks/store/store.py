@@ -5,6 +5,7 @@
     deployments/HEX        what `ocistacks run` runs: layers side by side, by what they are
     builds/HEX.json        what a build request's input digest gave
     pythons/NAME.json      which Python archive a release tarball gave
+    toolchains/HEX         the root folders that Python is compiled in, by what they are made of
     locks/NAME             what processes wait for each other on
     temporary/             what is not finished; same file system, so that it can be renamed
 
@@ -48,6 +49,7 @@ class Store:
                 "deployments",
                 "builds",
                 "pythons",
+                "toolchains",
                 "locks",
                 "temporary",
             ):
@@ -72,6 +74,10 @@ class Store:
     def deployment_path(self, identity: Digest) -> Path:
         """Return where the deployment of that identity lies, or would lie."""
         return self.root / "deployments" / identity.hex
+
+    def toolchain_path(self, identity: Digest) -> Path:
+        """Return the folder of the toolchain root that is made of what has that digest."""
+        return self.root / "toolchains" / identity.hex
 
     def has_blob(self, digest: Digest) -> bool:
         """Whether the blob is there, complete."""

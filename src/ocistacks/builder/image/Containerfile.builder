@@ -59,12 +59,13 @@ FROM dependencies AS toolchain
 
 ARG DEBIAN_FRONTEND=noninteractive
 
+# The same list that the local builder makes its toolchain root from.
+COPY src/ocistacks/builder/image/toolchain-packages.txt /opt/ocistacks/image/
+
 RUN sh /opt/ocistacks/image/with-ca-bundle sh -eu -c ' \
     apt-get update; \
     apt-get install --yes --no-install-recommends \
-        binutils gcc libc6-dev make patchelf pkg-config \
-        libbz2-dev libffi-dev liblzma-dev libncurses-dev libreadline-dev \
-        libsqlite3-dev libssl-dev uuid-dev zlib1g-dev; \
+        $(cat /opt/ocistacks/image/toolchain-packages.txt); \
     rm -rf /var/lib/apt/lists/*'
 
 FROM toolchain AS python-source

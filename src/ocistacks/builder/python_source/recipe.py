@@ -38,7 +38,7 @@ REQUIRED_MODULES: Final = (
 )
 """Modules that CPython's build leaves out without an error where a header is missing."""
 
-_SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def build_environment(source: SourceTree, home: Path) -> dict[str, str]:
@@ -46,7 +46,7 @@ def build_environment(source: SourceTree, home: Path) -> dict[str, str]:
     return {
         "HOME": os.fspath(home),
         "LC_ALL": "C",
-        "PATH": _SYSTEM_PATH,
+        "PATH": SYSTEM_PATH,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "SOURCE_DATE_EPOCH": str(source.epoch),
