@@ -31,8 +31,10 @@ def stand_in_archive():
             ("python/lib/python3.13/os.py", b"", 0o644),
             (
                 "python/lib/python3.13/_sysconfigdata__linux_x86_64-linux-gnu.py",
-                b"# system configuration generated and used by the sysconfig module\n"
-                b"build_time_vars = {}\n",
+                (
+                    b"# system configuration generated and used by the sysconfig module\n"
+                    b"build_time_vars = {}\n"
+                ),
                 0o644,
             ),
         ):
