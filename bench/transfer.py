@@ -1,0 +1,219 @@
+"""Push and pull one large blob with ocistacks and with curl, side by side.
+
+    python bench/transfer.py [--rounds N] [--megabytes N] [--folder DIR]
+
+A registry (Debian's docker-registry) is started on the loopback for it. Each round pushes and
+pulls once with each contender, in turn, so that a change of the machine's load meets them all;
+the table shows medians, ratios to curl of the same round, and peak memory. curl hashes nothing;
+ocistacks checks the SHA-256 of every byte, both ways. DIR should be on tmpfs, lest the disk be
+what is measured; it holds the blob five times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from ocistacks.digests import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+OURS = """
+import resource, sys, time
+from contextlib import contextmanager
+from pathlib import Path
+from ocistacks.digests import Digest
+from ocistacks.oci.model import Descriptor
+from ocistacks.oci.registry import Repository
+from ocistacks.oci.source import file_chunks, verified_chunks
+verb, host, repository, path, digest, size = sys.argv[1:]
+blob = Descriptor(
+    media_type="application/octet-stream", digest=Digest(digest), size=int(size)
+)
+@contextmanager
+def content():
+    yield verified_chunks(file_chunks(Path(path)), blob, path)
+with Repository(host, repository, environment={}) as registry:
+    started = time.perf_counter()
+    if verb == "push":
+        registry.write_blob(blob, content)
+    else:
+        with registry.open_blob(blob) as chunks, open(path, "wb") as stream:
+            for chunk in chunks:
+                stream.write(chunk)
+    elapsed = time.perf_counter() - started
+print(elapsed, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+CONFIGURATION = {
+    "version": 0.1,
+    "log": {"level": "warn", "accesslog": {"disabled": True}},
+    "storage": {"delete": {"enabled": True}},
+}
+
+
+@dataclass
+class Contender:
+    """``run`` gives the seconds that one transfer took and its peak memory in kilobytes."""
+
+    name: str
+    run: Callable[[], tuple[float, int]]
+    seconds: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    peak: int = 0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where the blob and the registry are."""
+
+    folder: Path
+    host: str
+    digest: Digest
+    size: int
+
+    def ours(self, verb: str, path: Path) -> tuple[float, int]:
+        arguments = (verb, self.host, "ours", path, self.digest, self.size)
+        seconds, peak = self._output(sys.executable, "-c", OURS, *arguments).split()
+        return float(seconds), int(peak)
+
+    def curl_push(self) -> tuple[float, int]:
+        started = time.perf_counter()
+        headers = self._output(
+            "curl", "-sf", "-X", "POST", "-D", "-", f"http://{self.host}/v2/curl/blobs/uploads/"
+        )
+        found = re.search(r"(?mi)^location: (\S+)", headers)
+        assert found, headers
+        url = f"{found[1]}&digest={self.digest}"
+        peak = self._curl("-T", self.folder / "blob", url)
+        return time.perf_counter() - started, peak
+
+    def curl_pull(self) -> tuple[float, int]:
+        started = time.perf_counter()
+        url = f"http://{self.host}/v2/curl/blobs/{self.digest}"
+        peak = self._curl("-o", self.folder / "pulled", url)
+        return time.perf_counter() - started, peak
+
+    def forget(self) -> None:
+        """Remove the blob from the registry, so that the next push sends it."""
+        shutil.rmtree(self.folder / "registry" / "docker")
+
+    def _curl(self, *arguments: object) -> int:
+        report = self.folder / "peak"
+        self._output("time", "-f", "%M", "-o", report, "curl", "-sf", *arguments)
+        return int(report.read_text().split()[-1])
+
+    def _output(self, *command: object) -> str:
+        return subprocess.run(
+            [str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve an empty registry from ``folder``; give its HOST:PORT."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+    configuration = CONFIGURATION | {"http": {"addr": host}}
+    configuration["storage"] |= {"filesystem": {"rootdirectory": str(folder / "registry")}}
+    (folder / "registry.yml").write_text(json.dumps(configuration))
+    process = subprocess.Popen(
+        ["docker-registry", "serve", folder / "registry.yml"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(f"http://{host}/v2/")
+        yield host
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_for(url: str) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(url):
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def make_blob(path: Path, megabytes: int) -> None:
+    with path.open("wb") as stream:
+        for _ in range(megabytes):
+            stream.write(os.urandom(1_000_000))
+
+
+def run_rounds(bench: Bench, pairs: list[tuple[Contender, Contender]], rounds: int) -> None:
+    for _ in range(rounds):
+        for reference, ours in pairs:
+            results = [contender.run() for contender in (reference, ours)]
+            for contender, (seconds, peak) in zip((reference, ours), results, strict=True):
+                contender.seconds.append(seconds)
+                contender.ratios.append(seconds / results[0][0])
+                contender.peak = max(contender.peak, peak)
+        bench.forget()
+
+
+def show(title: str, contenders: list[Contender]) -> None:
+    table = Table(title=title)
+    for column in ("what", "seconds", "ratio", "peak MB"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for one in contenders:
+        table.add_row(
+            one.name,
+            f"{statistics.median(one.seconds):.2f}",
+            f"{statistics.median(one.ratios):.2f}",
+            f"{one.peak / 1000:.0f}",
+        )
+    Console().print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--megabytes", type=int, default=1000)
+    parser.add_argument("--folder", type=Path, default=Path("/dev/shm"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        blob = folder / "blob"
+        make_blob(blob, options.megabytes)
+        with served(folder) as host:
+            bench = Bench(folder, host, Digest.of_file(blob), blob.stat().st_size)
+            pulled = folder / "pulled"
+            push = (
+                Contender("curl POST and PUT", bench.curl_push),
+                Contender("ocistacks push", lambda: bench.ours("push", blob)),
+            )
+            pull = (
+                Contender("curl GET", bench.curl_pull),
+                Contender("ocistacks pull", lambda: bench.ours("pull", pulled)),
+            )
+            run_rounds(bench, [push, pull], options.rounds)
+    show(f"{options.megabytes} MB, {options.rounds} rounds", [*push, *pull])
+
+
+if __name__ == "__main__":
+    main()
