@@ -32,6 +32,8 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except OSError as error:
+        if error.errno is None:
+            raise  # a failure of what the content comes from, such as a connection
         raise unwritable(path, error) from error
     finally:
         with suppress(FileNotFoundError):

@@ -18,14 +18,18 @@ READ_SECONDS = 60.0
 _CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 TEMPORARY_STATUSES = (408, 429, 500, 502, 503, 504)
 LONGEST_RETRY_AFTER_SECONDS = 60
-_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+_USER_IN_URL = re.compile(r"(?<=://)[^/\s'\"]+@")
+_QUERY_IN_TEXT = re.compile(r"(?<=[^\s?])\?[^\s?'\"()<>]*=[^\s'\"()<>]*")
 
 
 class _TimedAdapter(HTTPAdapter):
     """An adapter that gives every request a time-out."""
 
     def send(
-        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+        self,
+        request: requests.PreparedRequest,
+        *args: Any,  # noqa: ANN401 - passed on as they are
+        **kwargs: Any,  # noqa: ANN401 - passed on as they are
     ) -> requests.Response:
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = (CONNECT_SECONDS, READ_SECONDS)
@@ -65,4 +69,9 @@ def without_secrets(text: str) -> str:
     if "://" in text and " " not in text:
         parts = urlsplit(text)
         text = urlunsplit(parts._replace(query="", fragment=""))
+    return _QUERY_IN_TEXT.sub("", without_user(text))
+
+
+def without_user(text: str) -> str:
+    """Return a URL, or a text that holds URLs, without user names and passwords."""
     return _USER_IN_URL.sub("", text)

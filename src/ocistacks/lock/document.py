@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
 from packaging.specifiers import SpecifierSet
 
+from ocistacks.lock.markers import for_python
 from ocistacks.lock.python_pin import pins_table
-from ocistacks.lock.shared import as_shared, is_shared, marker_text, own_marker
-from ocistacks.lock.wheels import choose_wheel, fits_python
+from ocistacks.lock.shared import as_shared, is_shared, marker_text, own_marker, package_order
+from ocistacks.lock.wheels import fits_python
 from ocistacks.spec.model import runtime_of
 
 if TYPE_CHECKING:
@@ -21,17 +22,6 @@ if TYPE_CHECKING:
     from ocistacks.lock.python_pin import PythonPin
     from ocistacks.platforms import Platform
     from ocistacks.spec.model import LayerSpec
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MissingWheel:
-    """A package that has no wheel for one of the platforms that need it."""
-
-    package: str
-    version: str
-    platform: Platform
-    available: tuple[str, ...]
-    """The file names of the wheels that there are."""
 
 
 def layer_pylock(
@@ -49,14 +39,14 @@ def layer_pylock(
     minor = runtime_of(layer).python_minor
     packages = []
     for package in resolved.packages:
-        wanted = _platforms_of(package, layer)
+        wanted = platforms_of(package, layer)
         if not wanted:
             continue
         everywhere = len(wanted) == len(layer.platforms)
-        wheels = tuple(wheel for wheel in package.wheels or () if fits_python(wheel, minor))
+        wheels = [wheel for wheel in package.wheels or () if fits_python(wheel, minor)]
         own = replace(
             package,
-            marker=None if everywhere else package.marker,
+            marker=None if everywhere or not package.marker else for_python(package.marker, minor),
             wheels=wheels or None,
             archive=None,
             directory=None,
@@ -69,25 +59,8 @@ def layer_pylock(
     return replace(
         resolved,
         requires_python=SpecifierSet(f"=={minor}.*"),
-        packages=packages,
+        packages=sorted(packages, key=package_order),
         tool=pins_table(pins) if pins else None,
-    )
-
-
-def missing_wheels(pylock: Pylock, layer: LayerSpec) -> tuple[MissingWheel, ...]:
-    """Return each package and platform for which the lock has no wheel."""
-    minor = runtime_of(layer).python_minor
-    return tuple(
-        MissingWheel(
-            package=package.name,
-            version=str(package.version),
-            platform=platform,
-            available=tuple(wheel.filename for wheel in package.wheels or ()),
-        )
-        for package in pylock.packages
-        if not is_shared(package)
-        for platform in _platforms_of(package, layer)
-        if choose_wheel(package, layer, platform, minor) is None
     )
 
 
@@ -96,6 +69,11 @@ def needed_on(package: Package, layer: LayerSpec, platform: Platform) -> bool:
     marker = own_marker(package)
     environment = platform.marker_environment(runtime_of(layer).python_version)
     return marker is None or bool(marker.evaluate(environment, context="lock_file"))
+
+
+def platforms_of(package: Package, layer: LayerSpec) -> tuple[Platform, ...]:
+    """Return the platforms of ``layer`` that need a package."""
+    return tuple(platform for platform in layer.platforms if needed_on(package, layer, platform))
 
 
 def to_toml(pylock: Pylock, environment_name: str) -> str:
@@ -122,12 +100,8 @@ def to_summary(pylock: Pylock, environment_name: str) -> str:
         *sorted(own),
     ]
     if shared:
-        lines += ["# Shared packages inherited from other layers", *sorted(shared)]
+        lines += ["", "# Shared packages inherited from other layers", *sorted(shared)]
     return "\n".join(lines) + "\n"
-
-
-def _platforms_of(package: Package, layer: LayerSpec) -> tuple[Platform, ...]:
-    return tuple(platform for platform in layer.platforms if needed_on(package, layer, platform))
 
 
 def _is_provided(
@@ -141,14 +115,15 @@ def _is_provided(
 
 def _document(pylock: Pylock) -> dict[str, Any]:
     """Return the lock as dicts and lists; entries for shared packages fail no validation here."""
-    own = replace(pylock, packages=[p for p in pylock.packages if not is_shared(p)]).to_dict()
-    shared = [
+    document = replace(pylock, packages=[p for p in pylock.packages if not is_shared(p)]).to_dict()
+    own = iter(document["packages"])
+    packages = [
         {"name": p.name, "version": str(p.version), "marker": marker_text(p.marker)}
-        for p in pylock.packages
         if is_shared(p)
+        else next(own)
+        for p in pylock.packages
     ]
-    packages = sorted([*own["packages"], *shared], key=lambda entry: str(entry["name"]))
-    return {**own, "packages": packages}
+    return {**document, "packages": packages}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a TOML document of any shape

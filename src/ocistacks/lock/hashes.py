@@ -6,9 +6,10 @@ Each is the SHA-256 of the strings' UTF-8 bytes, one after the other without a s
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from ocistacks.digests import Digest
-from ocistacks.lock.shared import is_shared, own_marker
+from ocistacks.lock.shared import is_shared, marker_text, own_marker
 from ocistacks.spec.model import ApplicationSpec, LayerSpec, lower_layers, runtime_of
 
 if TYPE_CHECKING:
@@ -29,8 +30,12 @@ def requirements_hash(pylock: Pylock) -> Digest:
 
 
 def lock_input_hash(layer: LayerSpec) -> Digest:
-    """Return the hash of the declared requirements."""
-    return hash_strings(sorted(str(requirement) for requirement in layer.requirements))
+    """Return the hash of the declared requirements.
+
+    venvstacks reads them as lines of a requirements file, where `#` begins a comment.
+    """
+    lines = (str(requirement).partition("#")[0].strip() for requirement in layer.requirements)
+    return hash_strings(sorted(lines))
 
 
 def other_inputs_hash(layer: LayerSpec) -> Digest:
@@ -61,10 +66,10 @@ def version_inputs_hash(layer: LayerSpec, module_hashes: Mapping[Path, str]) -> 
 
 def _hashed(package: Package) -> Iterator[str]:
     marker = own_marker(package)
-    suffix = f" ; {str(marker).replace(chr(34), chr(39))}" if marker else ""
+    suffix = f" ; {marker_text(marker)}" if marker else ""
     index = package.index or "unspecified index"
     yield f"{package.name}=={package.version}{suffix} from {index}"
     if not is_shared(package):
         for wheel in package.wheels or ():
             for algorithm, value in wheel.hashes.items():
-                yield f"{wheel.filename}:{algorithm}:{value}"
+                yield f"{unquote(wheel.filename)}:{algorithm}:{value}"

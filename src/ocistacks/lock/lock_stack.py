@@ -4,41 +4,42 @@ from __future__ import annotations
 
 import tempfile
 import tomllib
-from collections.abc import Mapping  # noqa: TC003 - read by dataclass at run time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
 
 from packaging.pylock import Pylock
 
-from ocistacks.errors import LockError
 from ocistacks.files import write_text_atomically
+from ocistacks.http_session import without_user
 from ocistacks.lock import uv
-from ocistacks.lock.document import layer_pylock, missing_wheels, to_summary, to_toml
-from ocistacks.lock.hashes import (
-    lock_input_hash,
-    other_inputs_hash,
-    requirements_hash,
-    version_inputs_hash,
-)
-from ocistacks.lock.metadata import LockMetadata, OwnMetadata, read_metadata
-from ocistacks.lock.module_hash import module_hashes
+from ocistacks.lock.document import layer_pylock, to_summary, to_toml
+from ocistacks.lock.layer_pins import layered_pins, previous_pins, runtime_pins
+from ocistacks.lock.local_wheels import with_absolute_places, with_relative_wheels
+from ocistacks.lock.metadata import read_metadata
+from ocistacks.lock.missing_wheels import require_wheels
+from ocistacks.lock.new_metadata import is_for_the_same, new_metadata
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.project import project_hash, resolver_project
-from ocistacks.lock.python_pin import read_pins
 from ocistacks.lock.read import LayerLock, read_pylock, stale_reason
 from ocistacks.lock.shared import is_shared
-from ocistacks.platforms import Platform  # noqa: TC001 - read by dataclass at run time
 from ocistacks.spec.model import RuntimeSpec, lower_layers, runtime_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from packaging.pylock import Package
 
-    from ocistacks.digests import Digest
+    from ocistacks.lock.metadata import LockMetadata
     from ocistacks.lock.python_pin import PythonPin, PythonResolver
+    from ocistacks.platforms import Platform
     from ocistacks.progress import Reporter
     from ocistacks.spec.model import LayerSpec, StackSpec
+
+_PARALLEL = 4
+"""uv runs at a time: most of each is waiting for the network."""
 
 Outcome = Literal["locked", "unchanged", "up to date"]
 
@@ -82,17 +83,53 @@ def lock_stack(
         LockError: a layer cannot be locked; the locks on disk stay as they were.
     """
     results: dict[str, LockResult] = {}
-    with reporter.task("lock", total=len(stack.layers), unit="steps") as task:
-        for layer in stack.layers:
-            lower = [results[below.environment_name].lock for below in lower_layers(layer)]
-            results[layer.environment_name] = _lock_layer(
-                stack, layer, lower, resolve_python, options
-            )
-            task.advance(1)
-    for result in results.values():
-        if result.outcome != "up to date":
-            _write(result)
-    return tuple(results.values())
+    taking_turns = _TakingTurns(resolve_python)
+    with (
+        reporter.task("lock", total=len(stack.layers), unit="steps") as task,
+        ThreadPoolExecutor(_PARALLEL) as pool,
+    ):
+        for wave in _waves(stack):
+            jobs = [
+                pool.submit(
+                    _lock_layer, stack, layer, _lower(layer, results), taking_turns, options
+                )
+                for layer in wave
+            ]
+            for layer, job in zip(wave, jobs, strict=True):
+                results[layer.environment_name] = job.result()
+                task.advance(1)
+    ordered = tuple(results[layer.environment_name] for layer in stack.layers)
+    for result in ordered:
+        _write(result)
+    return ordered
+
+
+class _TakingTurns:
+    """A resolver that is asked by one thread at a time: making a Python takes a whole machine."""
+
+    def __init__(self, resolve_python: PythonResolver) -> None:
+        self._resolve_python = resolve_python
+        self._turn = Lock()
+
+    def __call__(self, runtime: RuntimeSpec, platform: Platform) -> PythonPin:
+        with self._turn:
+            return self._resolve_python(runtime, platform)
+
+
+def _waves(stack: StackSpec) -> list[list[LayerSpec]]:
+    """Return the layers in groups; what a layer stands on is in groups before its own."""
+    depths: dict[str, int] = {}
+    waves: list[list[LayerSpec]] = []
+    for layer in stack.layers:
+        below = [depths[lower.environment_name] for lower in lower_layers(layer)]
+        depth = depths[layer.environment_name] = max(below, default=-1) + 1
+        waves += [[]] if depth == len(waves) else []
+        waves[depth].append(layer)
+    return waves
+
+
+def _lower(layer: LayerSpec, results: Mapping[str, LockResult]) -> list[LayerLock]:
+    return [results[below.environment_name].lock for below in lower_layers(layer)]
 
 
 def _lock_layer(
@@ -105,9 +142,13 @@ def _lock_layer(
     paths = LockPaths.of_layer(stack.folder, layer.environment_name)
     previous = read_pylock(paths.pylock)
     recorded = read_metadata(paths.metadata)
-    lower_packages = [package for lock in lower for package in lock.pylock.packages]
+    lower_packages = [
+        package for lock in lower for package in lock.pylock.packages if not is_shared(package)
+    ]
     project = resolver_project(layer, stack.uv_configuration, lower_packages)
-    resolver_inputs = project_hash(project, options.environment.get("UV_EXCLUDE_NEWER"))
+    resolver_inputs = project_hash(project)
+    pins = previous_pins(previous, paths)
+    wanted = set(options.platforms).intersection(layer.platforms)
     if (
         previous is not None
         and recorded is not None
@@ -116,20 +157,42 @@ def _lock_layer(
         and recorded.ocistacks is not None
         and recorded.ocistacks.resolver_inputs_hash == resolver_inputs
         and stale_reason(stack, layer) is None
-        and _wanted(layer, options) <= read_pins(previous, paths.pylock).keys()
+        and wanted <= pins.keys()
     ):
-        lock = LayerLock(
-            layer=layer,
-            paths=paths,
-            pylock=previous,
-            metadata=recorded,
-            pins=read_pins(previous, paths.pylock),
-        )
+        lock = LayerLock(layer=layer, paths=paths, pylock=previous, metadata=recorded, pins=pins)
         return LockResult(lock=lock, outcome="up to date", previous=previous)
+    resolved = _resolved(project, stack, layer, paths, options)
+    if isinstance(layer, RuntimeSpec):
+        pins = runtime_pins(layer, pins, wanted, resolve_python, upgrade=options.upgrade)
+    else:
+        pins = layered_pins(layer, pins, lower[-1].pins, upgrade=options.upgrade)
+    pylock = layer_pylock(resolved, layer, lower_packages, pins)
+    require_wheels(pylock, layer)
+    pylock = with_relative_wheels(pylock, paths.folder)
+    metadata = new_metadata(layer, pylock, recorded, resolver_inputs, newest=stack.exclude_newer)
+    lock = LayerLock(layer=layer, paths=paths, pylock=pylock, metadata=metadata, pins=pins)
+    same = previous == pylock and recorded is not None and _is_same(metadata, recorded, layer)
+    return LockResult(lock=lock, outcome="unchanged" if same else "locked", previous=previous)
+
+
+def _is_same(metadata: LockMetadata, recorded: LockMetadata, layer: LayerSpec) -> bool:
+    return metadata.locked_at == recorded.locked_at and is_for_the_same(
+        metadata, recorded, versioned=layer.versioned
+    )
+
+
+def _resolved(
+    project: Mapping[str, Any],
+    stack: StackSpec,
+    layer: LayerSpec,
+    paths: LockPaths,
+    options: LockOptions,
+) -> Pylock:
     with tempfile.TemporaryDirectory(prefix="ocistacks-lock-") as folder:
         text = uv.resolve(
-            project,
+            with_absolute_places(project, stack.folder),
             layer_name=layer.environment_name,
+            platforms=layer.platforms,
             python_minor=runtime_of(layer).python_minor,
             folder=Path(folder),
             pylock=paths.pylock,
@@ -137,114 +200,24 @@ def _lock_layer(
             upgrade=options.upgrade,
             upgrade_packages=options.upgrade_packages,
         )
-    resolved = Pylock.from_dict(tomllib.loads(text))
-    pins = _pins(layer, previous, paths, lower, resolve_python, options)
-    pylock = layer_pylock(resolved, layer, lower_packages, pins)
-    _require_wheels(pylock, layer)
-    metadata = _metadata(layer, pylock, recorded, resolver_inputs)
-    lock = LayerLock(layer=layer, paths=paths, pylock=pylock, metadata=metadata, pins=pins)
-    same = previous is not None and previous == pylock and metadata == recorded
-    return LockResult(lock=lock, outcome="unchanged" if same else "locked", previous=previous)
-
-
-def _pins(
-    layer: LayerSpec,
-    previous: Pylock | None,
-    paths: LockPaths,
-    lower: list[LayerLock],
-    resolve_python: PythonResolver,
-    options: LockOptions,
-) -> dict[Platform, PythonPin]:
-    """Return the Python archives that the layer is bound to.
-
-    A runtime is bound to the version that its spec names. A layer above keeps the Python that it
-    was first locked with while the minor version stays, so that a security release of the
-    runtime leaves it as it is.
-    """
-    old = read_pins(previous, paths.pylock) if previous is not None else {}
-    pins: dict[Platform, PythonPin] = {}
-    wanted = _wanted(layer, options)
-    for platform in layer.platforms:
-        kept = old.get(platform)
-        if isinstance(layer, RuntimeSpec):
-            if kept is not None and kept.version != layer.python_version:
-                kept = None
-            if kept is None and platform in wanted:
-                kept = resolve_python(layer, platform)
-        else:
-            minor = runtime_of(layer).python_minor
-            if kept is None or options.upgrade or not kept.version.startswith(f"{minor}."):
-                kept = lower[-1].pins.get(platform)
-        if kept is not None:
-            pins[platform] = kept
-    return pins
-
-
-def _wanted(layer: LayerSpec, options: LockOptions) -> set[Platform]:
-    return set(options.platforms).intersection(layer.platforms)
-
-
-def _require_wheels(pylock: Pylock, layer: LayerSpec) -> None:
-    missing = missing_wheels(pylock, layer)
-    if not missing:
-        return
-    faults = []
-    for wheel in missing:
-        names = ", ".join(wheel.available[:4]) or "none at all"
-        more = f" and {len(wheel.available) - 4} more" if len(wheel.available) > 4 else ""
-        faults.append(f"{wheel.package} {wheel.version} on {wheel.platform}: {names}{more}")
-    raise LockError(
-        f"Layer {layer.environment_name} cannot be locked: packages have no wheel that fits.",
-        where=f"layer {layer.environment_name}",
-        found="\n    ".join(["these wheels only:", *faults]),
-        expected=f"wheels for CPython {runtime_of(layer).python_minor}, "
-        f"{layer.linux_target} or older on Linux, macOS {layer.macosx_target} or older",
-        hint="narrow the layer's platforms, raise linux_target or macosx_target, choose another "
-        "version, or build the wheel and add its folder with find-links",
-    )
-
-
-def _metadata(
-    layer: LayerSpec, pylock: Pylock, recorded: LockMetadata | None, resolver_inputs: Digest
-) -> LockMetadata:
-    """Return the lock's metadata; version and time stay where what they stand for stays."""
-    fresh = LockMetadata(
-        requirements_hash=requirements_hash(pylock),
-        lock_input_hash=lock_input_hash(layer),
-        other_inputs_hash=other_inputs_hash(layer),
-        version_inputs_hash=version_inputs_hash(layer, module_hashes(layer)),
-        lock_version=1,
-        locked_at=datetime.now(UTC).replace(microsecond=0).isoformat(),
-        ocistacks=OwnMetadata(resolver_inputs_hash=resolver_inputs),
-    )
-    if recorded is None:
-        return fresh
-    compared = ["requirements_hash", "lock_input_hash", "other_inputs_hash"]
-    if layer.versioned:
-        compared.append("version_inputs_hash")
-    if all(getattr(fresh, key) == getattr(recorded, key) for key in compared):
-        kept = {"lock_version": recorded.lock_version, "locked_at": recorded.locked_at}
-        return fresh.model_copy(update=kept)
-    version = recorded.lock_version + 1 if layer.versioned else 1
-    return fresh.model_copy(update={"lock_version": version})
+    return Pylock.from_dict(tomllib.loads(text))
 
 
 def _write(result: LockResult) -> None:
     lock = result.lock
     name = lock.layer.environment_name
+    write_text_atomically(lock.paths.summary, to_summary(lock.pylock, name))
+    if result.outcome == "up to date":
+        return
     declared = [
         "# DO NOT EDIT. Made by ocistacks from the stack's specification.",
         "#              Lock the layer again to update it.",
-        *lock.layer.declared_requirements,
+        *(without_user(requirement) for requirement in lock.layer.declared_requirements),
     ]
-    contents = {
-        lock.paths.pylock: to_toml(lock.pylock, name),
-        lock.paths.declared: "\n".join(declared) + "\n",
-        lock.paths.summary: to_summary(lock.pylock, name),
-        lock.paths.metadata: lock.metadata.to_json(),
-    }
-    for path, text in contents.items():
-        write_text_atomically(path, text)
+    write_text_atomically(lock.paths.pylock, to_toml(lock.pylock, name))
+    write_text_atomically(lock.paths.declared, "\n".join(declared) + "\n")
+    # Last, because it vouches for the others.
+    write_text_atomically(lock.paths.metadata, lock.metadata.to_json())
 
 
 def changed_packages(result: LockResult) -> tuple[list[Package], list[Package]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ocistacks.digests import Digest
 from ocistacks.errors import LockError
@@ -13,10 +15,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        message = "a time without an offset from UTC"
+        raise ValueError(message)
+    return text
+
+
 class OwnMetadata(BaseModel):
     """What ocistacks adds to venvstacks' keys, under one key of its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     resolver_inputs_hash: Digest
     """Digest of all that was given to uv: when it is the same, uv need not be asked again."""
@@ -35,12 +44,19 @@ class LockMetadata(BaseModel):
     other_inputs_hash: Digest
     version_inputs_hash: Digest
     lock_version: int = Field(ge=1)
-    locked_at: str
+    locked_at: Annotated[str, AfterValidator(_moment)]
+    """ISO 8601 with an offset, as it stands in the file."""
     ocistacks: OwnMetadata | None = None
 
     def to_json(self) -> str:
-        """Return the text of the metadata file."""
-        return self.model_dump_json(indent=2, exclude_none=True) + "\n"
+        """Return the text of the metadata file, formatted as venvstacks does."""
+        document = self.model_dump(mode="json", exclude_none=True)
+        return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+    @property
+    def lock_time(self) -> datetime:
+        """The moment in ``locked_at``."""
+        return datetime.fromisoformat(self.locked_at)
 
 
 def read_metadata(path: Path) -> LockMetadata | None:

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 from ocistacks.canonical_json import canonical_json
 from ocistacks.digests import Digest
+from ocistacks.http_session import without_user
 from ocistacks.spec.model import runtime_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def resolver_project(
     settings = dict(uv_configuration)
     settings.pop("cache-keys", None)
     settings["no-build"] = True
-    settings["environments"] = [environment_marker(platform) for platform in layer.platforms]
+    minor = runtime_of(layer).python_minor
+    settings["environments"] = [
+        f"{environment_marker(platform)} and {_python_marker(minor)}"
+        for platform in layer.platforms
+    ]
     settings["constraint-dependencies"] = [
         *settings.get("constraint-dependencies", ()),
         *_constraints(lower_packages),
@@ -47,7 +52,6 @@ def resolver_project(
     for key in ("index", "sources"):
         if not settings[key]:
             del settings[key]
-    minor = runtime_of(layer).python_minor
     return {
         "project": {
             "name": _project_name(layer),
@@ -59,11 +63,9 @@ def resolver_project(
     }
 
 
-def project_hash(project: Mapping[str, Any], exclude_newer: str | None) -> Digest:
-    """Return the digest of all that uv is given to resolve a layer."""
-    return Digest.of_bytes(
-        canonical_json({"project": _textual(project), "exclude-newer": exclude_newer})
-    )
+def project_hash(project: Mapping[str, Any]) -> Digest:
+    """Return the digest of all that uv is given to resolve a layer, but for credentials."""
+    return Digest.of_bytes(canonical_json(_textual(project)))
 
 
 def environment_marker(platform: Platform) -> str:
@@ -73,6 +75,12 @@ def environment_marker(platform: Platform) -> str:
         f"sys_platform == '{values['sys_platform']}'"
         f" and platform_machine == '{values['platform_machine']}'"
     )
+
+
+def _python_marker(python_minor: str) -> str:
+    """Return what holds uv to one minor version, since it resolves for all later ones too."""
+    major, minor = (int(part) for part in python_minor.split("."))
+    return f"python_full_version < '{major}.{minor + 1}'"
 
 
 def _project_name(layer: LayerSpec) -> str:
@@ -110,11 +118,11 @@ def _indexes(layer: LayerSpec, declared: Iterable[Mapping[str, Any]]) -> list[di
 
 
 def _textual(value: object) -> object:
-    """Return a TOML value as JSON can hold it: dates and floats as their text."""
+    """Return a TOML value as JSON can hold it, dates and floats as their text."""
     if isinstance(value, dict):
         return {key: _textual(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_textual(item) for item in value]
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    return str(value)
+    if isinstance(value, str):
+        return without_user(value)
+    return value if isinstance(value, bool) else str(value)

@@ -22,7 +22,7 @@ from ocistacks.lock.metadata import LockMetadata, read_metadata
 from ocistacks.lock.module_hash import module_hashes
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin, read_pins
-from ocistacks.lock.shared import is_shared_marker
+from ocistacks.lock.shared import is_shared_marker, package_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +82,7 @@ def parse_pylock(text: str) -> Pylock:
     own = [entry for entry in entries if not _is_shared_entry(entry)]
     pylock = Pylock.from_dict({**document, "packages": own})
     packages = [*pylock.packages, *(_shared_package(entry) for entry in shared)]
-    return replace(pylock, packages=sorted(packages, key=lambda package: package.name))
+    return replace(pylock, packages=sorted(packages, key=package_order))
 
 
 def _is_shared_entry(entry: object) -> bool:

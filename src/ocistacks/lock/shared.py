@@ -51,6 +51,11 @@ def marker_text(marker: Marker | None) -> str:
     return str(marker).replace('"', "'") if marker else ""
 
 
+def package_order(package: Package) -> tuple[str, str, str]:
+    """Return what the packages of a lock are sorted by: name, version, marker."""
+    return package.name, str(package.version), marker_text(package.marker)
+
+
 def _is_one_group(text: str) -> bool:
     depth = 0
     for position, character in enumerate(text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,19 +19,22 @@ if TYPE_CHECKING:
 
 _LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 _OLDEST_GLIBC_MINOR = 5
+_FIRST_WITHOUT_PYMALLOC_FLAG = (3, 8)
+_ABI_VERSION = re.compile(r"(?:cp|pypy|graalpy\d+_)([23])(\d*)")
+_INTERPRETER_VERSION = re.compile(r"(py|cp|pp|graalpy|pt)([23])(\d*)")
 
 
 def choose_wheel(
     package: Package, layer: LayerSpec, platform: Platform, python_minor: str
 ) -> PackageWheel | None:
     """Return the best wheel of ``package`` for a layer's platform, None if none fits."""
-    ranks = _tag_ranks(layer.glibc_version, layer.macosx_target, platform, python_minor)
-    best: tuple[int, PackageWheel] | None = None
-    for wheel in package.wheels or ():
-        rank = min((ranks.get(tag, len(ranks)) for tag in wheel_tags(wheel)), default=len(ranks))
-        if rank < len(ranks) and (best is None or rank < best[0]):
-            best = (rank, wheel)
-    return best[1] if best else None
+    ranks = _tag_ranks(layer.glibc_version, layer.macosx_version, platform, python_minor)
+    fitting = [
+        (-min(found), _build(wheel), wheel.filename, wheel)
+        for wheel in package.wheels or ()
+        if (found := [ranks[tag] for tag in wheel_tags(wheel) if tag in ranks])
+    ]
+    return max(fitting, key=lambda wheel: wheel[:3])[3] if fitting else None
 
 
 def wheel_tags(wheel: PackageWheel) -> frozenset[Tag]:
@@ -42,48 +46,60 @@ def wheel_tags(wheel: PackageWheel) -> frozenset[Tag]:
 
 
 def fits_python(wheel: PackageWheel, python_minor: str) -> bool:
-    """Whether a wheel can serve any build of one minor version of CPython, on any platform."""
-    return any(_tag_fits_python(tag, python_minor) for tag in wheel_tags(wheel))
+    """Whether `uv lock` would keep a wheel in the lock of a project for one minor version.
+
+    It keeps some that no CPython of that version takes (other implementations', stable ABIs of
+    later versions); they are kept here too, because they are part of the requirements hash.
+    """
+    minor = int(python_minor.partition(".")[2])
+    return any(_tag_fits_python(tag, minor) for tag in wheel_tags(wheel))
 
 
-def _tag_fits_python(tag: Tag, python_minor: str) -> bool:
-    major, minor = (int(part) for part in python_minor.split("."))
-    interpreter = tag.interpreter
-    if interpreter == f"cp{major}{minor}":
+def _tag_fits_python(tag: Tag, minor: int) -> bool:
+    if tag.abi == "abi3":
         return True
-    family, version = (
-        interpreter.rstrip("0123456789"),
-        interpreter.lstrip("abcdefghijklmnopqrstuvwxyz"),
-    )
-    if family not in {"cp", "py"} or not version.startswith(str(major)):
-        return False
-    floor = int(version[1:] or 0)
-    if family == "py":
-        return tag.abi == "none" and floor <= minor
-    return tag.abi in {"abi3", "none"} and floor <= minor
+    if tag.abi != "none":
+        abi = _ABI_VERSION.match(tag.abi)
+        return abi is None or (abi[1], int(abi[2] or minor)) == ("3", minor)
+    interpreter = _INTERPRETER_VERSION.match(tag.interpreter)
+    if interpreter is None:
+        return True
+    family, major, least = interpreter.groups()
+    if major != "3" or not least:
+        return major == "3"
+    return int(least) <= minor if family == "py" else int(least) == minor
+
+
+def _build(wheel: PackageWheel) -> tuple[int, str]:
+    return parse_wheel_filename(wheel.filename)[2] or (-1, "")
 
 
 @lru_cache(maxsize=64)
 def _tag_ranks(
-    glibc_version: tuple[int, int], macosx_target: str, platform: Platform, python_minor: str
+    glibc_version: tuple[int, int],
+    macosx_version: tuple[int, int],
+    platform: Platform,
+    python_minor: str,
 ) -> dict[Tag, int]:
     major, minor = (int(part) for part in python_minor.split("."))
-    platforms = list(_platform_tags(platform, glibc_version, macosx_target))
+    interpreter = f"cp{major}{minor}"
+    # Named, because the default is that of the Python that runs this, free-threaded or not.
+    abi = f"{interpreter}m" if (major, minor) < _FIRST_WITHOUT_PYMALLOC_FLAG else interpreter
+    platforms = list(_platform_tags(platform, glibc_version, macosx_version))
     tags = [
-        *cpython_tags((major, minor), platforms=platforms),
-        *compatible_tags((major, minor), f"cp{major}{minor}", platforms),
+        *cpython_tags((major, minor), abis=[abi], platforms=platforms),
+        *compatible_tags((major, minor), interpreter, platforms),
     ]
     return {tag: rank for rank, tag in reversed(list(enumerate(tags)))}
 
 
 def _platform_tags(
-    platform: Platform, glibc_version: tuple[int, int], macosx_target: str
+    platform: Platform, glibc_version: tuple[int, int], macosx_version: tuple[int, int]
 ) -> Iterable[str]:
     if platform.is_linux:
         return _linux_tags(platform, glibc_version)
     if platform.is_macos:
-        major, _, minor = macosx_target.partition(".")
-        return mac_platforms((int(major), int(minor or 0)), platform.machine)
+        return mac_platforms(macosx_version, platform.machine)
     return [platform.value]
 
 

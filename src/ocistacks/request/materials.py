@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from ocistacks.digests import Digest
 from ocistacks.errors import LockError
+from ocistacks.lock.local_wheels import local_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
     from packaging.pylock import Package, PackageWheel
 
     from ocistacks.lock.python_pin import PythonPin
@@ -27,12 +29,23 @@ class Material:
     """In bytes, None where the lock does not tell."""
     url: str | None = None
     path: Path | None = None
+    index: str | None = None
+    """The named index whose credentials the server is given, None for none."""
     hint: str | None = None
     """What to do where the file is in neither place."""
 
 
-def wheel_material(package: Package, wheel: PackageWheel, lock_folder: Path) -> Material:
-    """Return the material for a locked wheel; LockError if the lock has no SHA-256 for it."""
+def wheel_material(
+    package: Package,
+    wheel: PackageWheel,
+    lock_folder: Path,
+    indexes: Iterable[Mapping[str, Any]] = (),
+) -> Material:
+    """Return the material for a locked wheel; LockError if the lock has no SHA-256 for it.
+
+    ``indexes`` are the stack's `[[tool.uv.index]]`: a wheel on the host of a named one is asked
+    for with that index's credentials.
+    """
     sha256 = wheel.hashes.get("sha256")
     if sha256 is None:
         raise LockError(
@@ -42,17 +55,14 @@ def wheel_material(package: Package, wheel: PackageWheel, lock_folder: Path) -> 
             expected="sha256",
             hint="lock the layer again, from an index that tells the sha256",
         )
-    url, path = wheel.url, None
-    if wheel.path is not None:
-        path = lock_folder / wheel.path
-    elif url is not None and urlsplit(url).scheme == "file":
-        path, url = Path(url2pathname(urlsplit(url).path)), None
+    path = local_path(wheel, lock_folder)
     return Material(
         name=unquote(wheel.filename),
         digest=Digest.from_hex(sha256),
         size=wheel.size,
-        url=url if path is None else None,
+        url=wheel.url if path is None else None,
         path=path,
+        index=_index_at(wheel.url, indexes) if path is None and wheel.url else None,
     )
 
 
@@ -66,3 +76,16 @@ def python_material(pin: PythonPin) -> Material:
         hint="the archive was made elsewhere: copy it from that machine's store, or lock with "
         "--upgrade to pin one that can be had here",
     )
+
+
+def _index_at(url: str, indexes: Iterable[Mapping[str, Any]]) -> str | None:
+    origin = _origin(url)
+    for index in indexes:
+        if index.get("name") and _origin(str(index.get("url", ""))) == origin:
+            return str(index["name"])
+    return None
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.rpartition("@")[2].lower()

@@ -43,7 +43,7 @@ class PythonInput(_Frozen):
     """
 
     implementation: str
-    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+((a|b|rc)\d+)?$")
     digest: Digest | None
 
     @property

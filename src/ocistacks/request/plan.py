@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ocistacks.digests import Digest
 from ocistacks.errors import LockError
@@ -61,6 +61,7 @@ def _plan_layer(
     stack: StackSpec, lock: LayerLock, platform: Platform, targets: Mapping[str, str]
 ) -> PlannedLayer:
     layer, settings = lock.layer, stack.settings
+    indexes: Any = stack.uv_configuration.get("index", ())
     materials: list[Material] = []
     wheels: list[WheelInput] = []
     for package in lock.pylock.packages:
@@ -73,7 +74,7 @@ def _plan_layer(
                 where=f"{lock.paths.pylock}, {package.name} {package.version}, {platform}",
                 hint="lock the layer again: ocistacks lock SPEC",
             )
-        material = wheel_material(package, wheel, lock.paths.folder)
+        material = wheel_material(package, wheel, lock.paths.folder, indexes)
         materials.append(material)
         wheels.append(
             WheelInput(

@@ -31,10 +31,12 @@ from ocistacks.errors import DigestError
 from ocistacks.files import unwritable
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Iterable, Iterator, Mapping
 
 STORE_VARIABLE = "OCISTACKS_STORE"
 _COPY_BYTES = 1 << 20
+_FOLDERS = ("blobs/sha256", "trees", "deployments", "builds", "pythons", "locks", "temporary")
 
 
 class Store:
@@ -95,15 +97,13 @@ class Store:
         path = self.blob_path(expected)
         hasher = hashlib.sha256()
         with self._temporary_file() as temporary:
-            try:
-                with temporary.open("wb") as stream:
-                    for chunk in chunks:
-                        hasher.update(chunk)
-                        stream.write(chunk)
-            except OSError as error:
-                if error.filename is None and error.errno is None:
-                    raise
-                raise unwritable(path, error) from error
+            with _writing(path):
+                stream = temporary.open("wb", buffering=0)
+            with stream:
+                for chunk in chunks:
+                    hasher.update(chunk)
+                    with _writing(path):
+                        _write_all(stream, chunk)
             found = Digest.from_hex(hasher.hexdigest())
             if found != expected:
                 raise DigestError(
@@ -113,8 +113,7 @@ class Store:
                     expected=expected,
                     hint="try again; if it stays so, the server or a proxy serves another file",
                 )
-            temporary.chmod(0o444)
-            temporary.replace(path)
+            self.adopt(temporary, expected)
         return path
 
     def add_file(self, expected: Digest, source: Path, *, what: str) -> Path:
@@ -131,14 +130,16 @@ class Store:
     def adopt(self, temporary: Path, digest: Digest) -> Path:
         """Let a filled file appear as the blob ``digest``, which the caller has verified."""
         path = self.blob_path(digest)
-        temporary.chmod(0o444)
-        temporary.replace(path)
+        with _writing(path):
+            temporary.chmod(0o444)
+            temporary.replace(path)
         return path
 
     @contextmanager
     def temporary_folder(self) -> Iterator[Path]:
         """Give an empty folder on the store's file system; it vanishes on exit."""
-        folder = Path(tempfile.mkdtemp(dir=self.root / "temporary"))
+        with _writing(self.root):
+            folder = Path(tempfile.mkdtemp(dir=self.root / "temporary"))
         try:
             yield folder
         finally:
@@ -147,21 +148,39 @@ class Store:
     @contextmanager
     def exclusively(self, name: str) -> Iterator[None]:
         """Let one process at a time pass for ``name``; a killed one lets go."""
-        with FileLock(self.root / "locks" / name):
+        path = self.root / "locks" / name
+        lock = FileLock(path)
+        with _writing(path):
+            lock.acquire()
+        try:
             yield
+        finally:
+            lock.release()
 
     @contextmanager
     def _temporary_file(self) -> Iterator[Path]:
-        try:
+        with _writing(self.root):
             descriptor, name = tempfile.mkstemp(dir=self.root / "temporary")
-        except OSError as error:
-            raise unwritable(self.root, error) from error
         os.close(descriptor)
         try:
             yield Path(name)
         finally:
             with suppress(FileNotFoundError):
                 Path(name).unlink()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _write_all(stream: io.FileIO, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[stream.write(view) :]
 
 
 def remove_tree(folder: Path) -> None:
