@@ -8,25 +8,40 @@ import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ocistacks.errors import UnsafeContentError
+from ocistacks.errors import BuildError, UnsafeContentError
 from ocistacks.spec.names import LayerKind
 from ocistacks.tree.bytecode import compile_bytecode
-from ocistacks.tree.environment import site_packages_name, write_environment
-from ocistacks.tree.install import install_wheels, rename_minor
-from ocistacks.tree.layer_configuration import write_layer_configuration
+from ocistacks.tree.environment import (
+    require_known_environment,
+    reserved_names,
+    site_packages_name,
+    write_environment,
+)
+from ocistacks.tree.install import InstallTarget, install_wheels, rename_minor
+from ocistacks.tree.layer_configuration import (
+    CONFIGURATION_FILE,
+    POSTINSTALL_FILE,
+    write_layer_configuration,
+)
 from ocistacks.tree.python_archive import unpack_python
 from ocistacks.tree.records import settle_records
 from ocistacks.tree.scripts import make_scripts_relocatable
+from ocistacks.tree.wheel_files import check_wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ocistacks.digests import Digest
     from ocistacks.request.model import BuildRequest
+    from ocistacks.tree.wheel_files import WheelTargets
 
 # Tools that install packages: a stack's layers are complete without them, and upstream's
 # runtimes do not have them either unless a layer asks for them.
-_REMOVED_TOOLS = ("pip", "setuptools", "wheel")
+_REMOVED_TOOLS = {
+    "pip": ("pip",),
+    "setuptools": ("setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence.pth"),
+    "wheel": ("wheel",),
+}
 
 
 def assemble_tree(
@@ -45,10 +60,14 @@ def assemble_tree(
         BuildError: uv or the interpreter fails, or a wheel's RECORD lies.
         UnsafeContentError: a material holds what must not be unpacked.
     """
+    require_known_environment(request)
     tree = work / "tree" / request.install_target
     tree.parent.mkdir()
     minor = request.python.minor
     site_packages = tree / site_packages_name(minor)
+    report("check wheels")
+    contents = check_wheels(request.wheels, material=material, python_minor=minor, jobs=jobs)
+    _refuse_reserved(request, contents)
     python, used_minor = Path(sys.executable), "{}.{}".format(*sys.version_info)
     if request.python.digest is not None:
         report("unpack Python")
@@ -59,19 +78,18 @@ def assemble_tree(
         _remove_tools(tree, site_packages)
     report(f"install {len(request.wheels)} wheels")
     tree.mkdir(exist_ok=True)
-    install_wheels(
-        request.wheels,
-        material=material,
-        python=python,
+    target = InstallTarget(
         prefix=tree,
+        python=python,
+        python_version=request.python.version,
         platform=request.platform,
-        work=work,
     )
+    install_wheels(request.wheels, contents, material=material, target=target, work=work)
     rename_minor(tree, used_minor, minor)
     if request.kind is not LayerKind.RUNTIME:
         write_environment(tree, request)
     make_scripts_relocatable(tree / "bin", python, f"python{minor}")
-    settle_records(site_packages, tree / "bin", used_minor=used_minor)
+    settle_records(site_packages, used_minor=used_minor)
     if request.modules is not None:
         _unpack_modules(material(request.modules.digest), site_packages)
     write_layer_configuration(tree, request)
@@ -82,11 +100,27 @@ def assemble_tree(
     return tree
 
 
+def _refuse_reserved(request: BuildRequest, contents: Sequence[WheelTargets]) -> None:
+    reserved = {*reserved_names(request), CONFIGURATION_FILE, POSTINSTALL_FILE}
+    for wheel, targets in zip(request.wheels, contents, strict=True):
+        for name in sorted(reserved & targets.keys()):
+            raise BuildError(
+                "A wheel brings a file that every layer has of its own.",
+                where=f"layer {request.install_target}, {wheel.filename}",
+                found=name,
+                hint="leave the package out of the layer, or lock a version without that file",
+            )
+
+
 def _remove_tools(tree: Path, site_packages: Path) -> None:
-    for name in _REMOVED_TOOLS:
-        for path in (site_packages / name, *site_packages.glob(f"{name}-*.dist-info")):
-            shutil.rmtree(path, ignore_errors=True)
-        for script in (tree / "bin").glob(f"{name}*"):
+    for tool, names in _REMOVED_TOOLS.items():
+        for pattern in (*names, f"{tool}-*.dist-info"):
+            for path in site_packages.glob(pattern):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+        for script in (tree / "bin").glob(f"{tool}*"):
             script.unlink()
 
 
@@ -94,12 +128,19 @@ def _unpack_modules(archive: Path, site_packages: Path) -> None:
     with tarfile.open(archive, mode="r:") as members:
         for member in members:
             target = site_packages / member.name
-            content = members.extractfile(member)
+            content = members.extractfile(member) if member.isreg() else None
             if content is None or ".." in target.parts or not target.is_relative_to(site_packages):
                 raise UnsafeContentError(
                     "The application's modules hold more than plain files.",
                     where=archive.name,
                     found=member.name,
+                )
+            if target.exists():
+                raise BuildError(
+                    "A launch or support module has the name of a file that is there already.",
+                    where=f"layer {site_packages.parents[2].name}",
+                    found=f"{site_packages.name}/{member.name}",
+                    hint="give the module another name",
                 )
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.read())

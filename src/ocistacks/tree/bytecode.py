@@ -20,10 +20,13 @@ def compile_bytecode(tree: Path, install_target: str, python: Path, jobs: int) -
     """
     finished = subprocess.run(
         [
-            *(str(python), "-I", "-S", "-B", "-X", "utf8", str(_SCRIPT)),
-            *(str(tree), install_target, str(jobs)),
+            # Not -I, which has the hash seed ignored. Bytecode that is just being written is not
+            # imported: what a process has read must not depend on how far the others are.
+            *(str(python), "-S", "-s", "-B", "-W", "ignore", "-X", "utf8"),
+            *("-X", f"pycache_prefix={tree}/nowhere"),
+            *(str(_SCRIPT), str(tree), install_target, str(jobs)),
         ],
-        env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
+        env={"PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1", "LC_ALL": "C.UTF-8"},
         capture_output=True,
         text=True,
         check=False,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import BuildError
+from ocistacks.spec.names import LayerKind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ocistacks.request.model import BuildRequest
 
 _NEWEST_MINOR = 13
+_CHAIN_MODULE = "sitecustomize.py"
 
 _CHAIN = '''"""Lets this layer import from the layers below it, wherever they lie side by side."""
 
@@ -48,20 +50,30 @@ def site_packages_name(python_minor: str) -> str:
     return f"lib/python{python_minor}/site-packages"
 
 
-def write_environment(tree: Path, request: BuildRequest) -> None:
-    """Make ``tree`` an environment on the runtime and above the frameworks of ``request``.
-
-    Raises:
-        BuildError: the Python version needs an environment of a kind that is not known here.
-    """
+def require_known_environment(request: BuildRequest) -> None:
+    """Raise BuildError where the Python version needs an environment of an unknown kind."""
     minor = request.python.minor
-    if int(minor.split(".")[1]) > _NEWEST_MINOR:
+    if request.kind is not LayerKind.RUNTIME and int(minor.split(".")[1]) > _NEWEST_MINOR:
         raise BuildError(
             f"Layers above a runtime cannot be built for Python {minor} yet.",
             where=f"layer {request.install_target}",
             expected=f"Python 3.{_NEWEST_MINOR} or older",
             hint="choose an older python_implementation for the runtime",
         )
+
+
+def reserved_names(request: BuildRequest) -> tuple[str, ...]:
+    """Return the files, relative to the tree, that no wheel may bring: the layer has its own."""
+    minor = request.python.minor
+    executables = tuple(f"bin/{name}" for name in ("python", "python3", f"python{minor}"))
+    if request.kind is LayerKind.RUNTIME:
+        return executables
+    return (*executables, "pyvenv.cfg", f"{site_packages_name(minor)}/{_CHAIN_MODULE}")
+
+
+def write_environment(tree: Path, request: BuildRequest) -> None:
+    """Make ``tree`` an environment on the runtime and above the frameworks of ``request``."""
+    minor = request.python.minor
     runtime = request.lower_targets[-1]
     (tree / "pyvenv.cfg").write_text(
         f"include-system-site-packages = false\nversion = {request.python.version}\n"
@@ -73,7 +85,7 @@ def write_environment(tree: Path, request: BuildRequest) -> None:
         (scripts / name).symlink_to("python")
     site_packages = tree / site_packages_name(minor)
     site_packages.mkdir(parents=True, exist_ok=True)
-    (site_packages / "sitecustomize.py").write_text(
+    (site_packages / _CHAIN_MODULE).write_text(
         _CHAIN.format(
             names=repr(request.lower_targets),
             up="../" * (site_packages_name(minor).count("/") + 2),

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from ocistacks.request.model import BuildRequest
 
 CONFIGURATION_FILE = "share/venv/metadata/venvstacks_layer.json"
+POSTINSTALL_FILE = "postinstall.py"
 
-_POSTINSTALL = '''"""Checks that this layer has beside it what it needs; it has nothing to install."""
+_POSTINSTALL = '''"""Checks that this layer has its siblings; there is nothing to install."""
 
 import json
 import sys
@@ -48,7 +49,7 @@ def write_layer_configuration(tree: Path, request: BuildRequest) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(layer_configuration(request), indent=2, sort_keys=True)
     path.write_text(text + "\n")
-    (tree / "postinstall.py").write_text(_POSTINSTALL)
+    (tree / POSTINSTALL_FILE).write_text(_POSTINSTALL)
 
 
 def layer_configuration(request: BuildRequest) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """RECORD, the list of what a wheel installed (PyPA "Recording installed projects").
 
-Rows are checked against the files, put in order, and cleared of what only the machine knew.
+The wheels were checked before they were installed. Here each list is brought up to date with what
+has changed since, put in order, and cleared of what only the machine knew.
 """
 
 from __future__ import annotations
@@ -9,74 +10,62 @@ import base64
 import csv
 import hashlib
 import io
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import BuildError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # Written by the installer about the machine and the moment it ran on.
 _LEFT_OUT = ("uv_cache.json", "direct_url.json", "uv_build.json")
+_SCRIPTS = "../../../bin/"
 
 
-def settle_records(site_packages: Path, scripts: Path, *, used_minor: str) -> None:
+def settle_records(site_packages: Path, *, used_minor: str) -> None:
     """Make every RECORD below ``site_packages`` true and stable.
 
-    Files in the folder ``scripts`` may have been rewritten since they were installed: their rows
-    are brought up to date. Any other file must match its row. ``used_minor`` is the version of the
+    Scripts may have been rewritten since they were installed: their rows are made anew. Rows of
+    bytecode go, as the bytecode that came with wheels does. ``used_minor`` is the version of the
     interpreter that laid out the wheels, which shows in the paths of headers.
 
     Raises:
-        BuildError: a wheel's RECORD disagrees with the wheel's own files.
+        BuildError: a list names a script that is not there.
     """
-    records = sorted(site_packages.glob("*.dist-info/RECORD"))
-    with ThreadPoolExecutor() as pool:
-        for record, text in zip(
-            records,
-            pool.map(lambda record: _settled(record, site_packages, scripts, used_minor), records),
-            strict=True,
-        ):
-            record.write_text(text, encoding="utf-8", newline="\n")
+    for record in sorted(site_packages.glob("*.dist-info/RECORD")):
+        for name in _LEFT_OUT:
+            (record.parent / name).unlink(missing_ok=True)
+        output = io.StringIO()
+        csv.writer(output, lineterminator="\n").writerows(sorted(_rows(record, used_minor)))
+        record.write_text(output.getvalue(), encoding="utf-8", newline="\n")
 
 
-def _settled(record: Path, site_packages: Path, scripts: Path, used_minor: str) -> str:
-    rows = []
+def _rows(record: Path, used_minor: str) -> Iterator[tuple[str, str, str]]:
+    site_packages = record.parent.parent
     used_headers = f"../../../include/site/python{used_minor}/"
     headers = f"../../../include/site/{site_packages.parent.name}/"
+    left_out = {f"{record.parent.name}/{name}" for name in _LEFT_OUT}
     with record.open(encoding="utf-8", newline="") as stream:
         for written, row_hash, size in csv.reader(stream):
             name = written.replace(used_headers, headers)
-            path = (site_packages / name).resolve()
-            if path.parent == record.parent.resolve() and path.name in _LEFT_OUT:
-                path.unlink(missing_ok=True)
+            if name in left_out or "__pycache__" in name.split("/"):
                 continue
-            if row_hash and path.parent == scripts.resolve():
-                rows.append((name, *_hash_and_size(path)))
-                continue
-            if row_hash.startswith("sha256="):
-                _check(record, name, path, row_hash)
-            rows.append((name, row_hash, size))
-    output = io.StringIO()
-    csv.writer(output, lineterminator="\n").writerows(sorted(rows))
-    return output.getvalue()
+            if name.startswith(_SCRIPTS):
+                yield (name, *_hash_and_size(site_packages / name, record))
+            else:
+                yield (name, row_hash, size)
 
 
-def _check(record: Path, name: str, path: Path, row_hash: str) -> None:
-    found = _hash_and_size(path)[0] if path.is_file() else "no such file"
-    if found != row_hash:
+def _hash_and_size(path: Path, record: Path) -> tuple[str, str]:
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").digest()
+    except FileNotFoundError as error:
         raise BuildError(
-            "A wheel's own list of files disagrees with its files.",
-            where=f"{record.parent.name}: {name}",
-            found=found,
-            expected=row_hash,
-            hint="the wheel was changed after it was made; lock another version or index",
-        )
-
-
-def _hash_and_size(path: Path) -> tuple[str, str]:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").digest()
+            "A script that a wheel installs is missing.",
+            where=f"{record.parent.name}: bin/{path.name}",
+            hint="two packages of the layer may claim the same name; lock one of them only",
+        ) from error
     text = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     return f"sha256={text}", str(path.stat().st_size)

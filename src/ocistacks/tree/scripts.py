@@ -6,8 +6,8 @@ the interpreter beside itself: it starts as a shell script, whose second line is
 
 from __future__ import annotations
 
+import os
 import re
-import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,6 +49,6 @@ def _interpreter_header(content: bytes, build_python: Path) -> bytes | None:
     match = _THROUGH_SHELL.match(content) or _DIRECT.match(content)
     if match is None:
         return None
-    named = match["python"].strip(b" '\"").split(b" ")[0]
-    folder = str(build_python.parent).encode(sys.getfilesystemencoding())
-    return match[0] if named.startswith(folder + b"/") else None
+    # Scripts for another interpreter stay as their wheel has them, /usr/bin/env included.
+    named = match["python"].strip(b" '\"")
+    return match[0] if named == os.fsencode(build_python) else None

@@ -1,0 +1,198 @@
+"""What a wheel would put where, checked against the wheel's own RECORD before it is installed.
+
+The PyPA specification "Binary distribution format" has an installer fail if a file of the archive
+is not both named and correctly hashed in RECORD. uv fills such gaps in silence, hence this check.
+"""
+
+from __future__ import annotations
+
+import base64
+import configparser
+import csv
+import hashlib
+import io
+import zipfile
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from ocistacks.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from ocistacks.digests import Digest
+    from ocistacks.request.model import WheelInput
+
+_HASHES = {"sha256", "sha384", "sha512"}
+_SIGNATURES = ("RECORD.jws", "RECORD.p7s")
+_CHUNK_BYTES = 1 << 20
+_TOLD_FAULTS = 5
+
+WheelTargets = dict[str, str]
+"""What a wheel installs: path below the tree -> something that differs where contents differ."""
+
+
+def check_wheels(
+    wheels: Sequence[WheelInput],
+    *,
+    material: Callable[[Digest], Path],
+    python_minor: str,
+    jobs: int,
+) -> tuple[WheelTargets, ...]:
+    """Check each wheel against its RECORD and return what each of them would install.
+
+    Raises:
+        BuildError: a wheel is no archive, or its RECORD disagrees with its files.
+    """
+
+    def check(wheel: WheelInput) -> WheelTargets:
+        return _checked(material(wheel.digest), wheel.filename, python_minor)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return tuple(pool.map(check, wheels))
+
+
+def in_batches(targets: Sequence[Mapping[str, str]]) -> tuple[tuple[int, ...], ...]:
+    """Return the indexes of wheels in batches to install one after the other.
+
+    Wheels that put different contents in the same place are in different batches, a later wheel
+    in a later batch: so the later one wins, however many wheels of a batch are installed at once.
+    """
+    batches: list[list[int]] = []
+    seen: dict[str, list[tuple[str, int]]] = {}
+    for index, wheel in enumerate(targets):
+        batch = max(
+            (
+                earlier + 1
+                for path, content in wheel.items()
+                for other, earlier in seen.get(path, ())
+                if other != content
+            ),
+            default=0,
+        )
+        for path, content in wheel.items():
+            seen.setdefault(path, []).append((content, batch))
+        if batch == len(batches):
+            batches.append([])
+        batches[batch].append(index)
+    return tuple(map(tuple, batches))
+
+
+def _checked(path: Path, filename: str, python_minor: str) -> WheelTargets:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _checked_archive(archive, filename, python_minor)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError) as error:
+        raise BuildError(
+            "A wheel cannot be read.",
+            where=filename,
+            found=str(error) or type(error).__name__,
+            expected="a zip archive",
+            hint="lock another version of the package, or another index",
+        ) from error
+
+
+def _checked_archive(archive: zipfile.ZipFile, filename: str, python_minor: str) -> WheelTargets:
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    record = _record_name(members, filename)
+    hashes = _hashes(archive.read(record))
+    faults: list[str] = []
+    targets: WheelTargets = {}
+    for member in members:
+        name = member.filename
+        if name in targets:
+            faults.append(f"{name}: twice in the archive")
+        if name != record and not name.endswith(_SIGNATURES):
+            fault = _fault(archive, member, hashes.get(name, ""))
+            if fault is not None:
+                faults.append(f"{name}: {fault}")
+            targets[name] = hashes.get(name, "")
+    if faults:
+        more = [f"and {len(faults) - _TOLD_FAULTS} more"] if len(faults) > _TOLD_FAULTS else []
+        raise BuildError(
+            "A wheel's own list of files disagrees with its files.",
+            where=f"{filename}, {record}",
+            found="\n    ".join([*faults[:_TOLD_FAULTS], *more]),
+            expected="each file once, with the hash that RECORD has for it",
+            hint="the wheel was changed after it was made; lock another version, or another index",
+        )
+    folder = PurePosixPath(record).parent
+    return {
+        **{_target(name, python_minor): content for name, content in targets.items()},
+        **dict(_console_scripts(archive, f"{folder}/entry_points.txt")),
+    }
+
+
+def _record_name(members: Sequence[zipfile.ZipInfo], filename: str) -> str:
+    names = [
+        member.filename
+        for member in members
+        if PurePosixPath(member.filename).match("*.dist-info/RECORD")
+        and member.filename.count("/") == 1
+    ]
+    if len(names) != 1:
+        raise BuildError(
+            "A wheel has no list of its files.",
+            where=filename,
+            found=", ".join(names) or "no RECORD",
+            expected="one *.dist-info/RECORD",
+            hint="lock another version of the package, or another index",
+        )
+    return names[0]
+
+
+def _hashes(record: bytes) -> dict[str, str]:
+    rows = csv.reader(io.StringIO(record.decode(), newline=""))
+    return {row[0]: row[1] for row in rows if len(row) > 1}
+
+
+def _fault(archive: zipfile.ZipFile, member: zipfile.ZipInfo, expected: str) -> str | None:
+    """Return what is wrong with a file of a wheel, None if nothing is."""
+    algorithm, _, value = expected.partition("=")
+    if not expected:
+        return "RECORD has no hash for it"
+    if algorithm not in _HASHES:
+        return f"RECORD has a {algorithm} hash for it, which proves nothing"
+    hasher = hashlib.new(algorithm)
+    with archive.open(member) as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            hasher.update(chunk)
+    found = base64.urlsafe_b64encode(hasher.digest()).rstrip(b"=").decode()
+    return None if found == value.rstrip("=") else f"{algorithm}={found}, not {expected}"
+
+
+def _target(name: str, python_minor: str) -> str:
+    """Return where a wheel's file goes, relative to the tree (the ``*.data`` folders' rules)."""
+    site_packages = f"lib/python{python_minor}/site-packages"
+    top, _, below = name.partition("/")
+    scheme, _, rest = below.partition("/")
+    if not top.endswith(".data") or not rest:
+        return f"{site_packages}/{name}"
+    folders = {
+        "data": "",
+        "headers": f"include/site/python{python_minor}/{top.partition('-')[0]}/",
+        "scripts": "bin/",
+    }
+    return folders.get(scheme, f"{site_packages}/") + rest
+
+
+def _console_scripts(archive: zipfile.ZipFile, entry_points: str) -> Iterator[tuple[str, str]]:
+    if entry_points not in archive.namelist():
+        return
+    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
+    try:
+        parser.read_string(archive.read(entry_points).decode())
+    except configparser.Error as error:
+        raise BuildError(
+            "A wheel's entry points cannot be read.",
+            where=f"{archive.filename}, {entry_points}",
+            found=str(error),
+        ) from error
+    for section in ("console_scripts", "gui_scripts"):
+        if parser.has_section(section):
+            for script, value in parser.items(section):
+                yield f"bin/{script}", value
