@@ -75,9 +75,11 @@ def build_stack(
             }
             try:
                 built = {digest: job.result() for digest, job in jobs.items()}
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
+            except (KeyboardInterrupt, SystemExit):
+                builder.stop()
                 raise
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
     return tuple(
         BuiltLayer(
             plan=plan,

@@ -6,6 +6,7 @@ volume of the engine as a stream, once; the task's files go in and its output co
 
 from __future__ import annotations
 
+import uuid
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from ocistacks.digests import Digest
     from ocistacks.store.store import Store
 
-_MATERIALS_VOLUME = "ocistacks-materials"
+MATERIALS_VOLUME = "ocistacks-materials"
+TASK_LABEL = "dev.ocistacks.task"
 _MATERIALS = "/materials"
 _WORK = "/work"
 _USER = "1000:1000"
@@ -44,6 +46,8 @@ class ContainerBuilder:
         self._engine = engine
         self._store = store
         self._image_options = image_options
+        self._running: set[str] = set()
+        self._stopped = False
 
     @property
     def name(self) -> str:
@@ -66,6 +70,8 @@ class ContainerBuilder:
                     [*task.files.items(), *((name, None) for name in task.folders)],
                 )
                 container.start()
+                if self._stopped:
+                    container.kill()
                 told = _follow(container, on_step)
                 code = int(container.wait()["StatusCode"])
                 if code != 0:
@@ -78,49 +84,79 @@ class ContainerBuilder:
                 receive(container, f"{_WORK}/{task.output}", output)
         return answer[-1] if answer else ""
 
+    def stop(self) -> None:
+        """End the containers that run, from another thread; see ``Builder.stop``."""
+        import docker.errors
+
+        self._stopped = True
+        for name in tuple(self._running):
+            with suppress(docker.errors.APIError):
+                self._client.api.kill(name)
+
     @contextmanager
     def _container(self, image: str, task: Task) -> Iterator[Container]:
-        container = self._client.containers.create(
-            image,
-            [task.module, *task.arguments(_MATERIALS)],
-            cap_drop=["ALL"],
-            environment={**FIXED_ENVIRONMENT, "HOME": _WORK, "TMPDIR": _WORK},
-            labels={"dev.ocistacks.task": task.name},
-            network_mode="none",
-            pids_limit=_PROCESSES,
-            read_only=True,
-            security_opt=["no-new-privileges"],
-            tmpfs={"/tmp": "mode=1777,size=256m"},
-            user=_USER,
-            volumes=[f"{_MATERIALS_VOLUME}:{_MATERIALS}:ro", _WORK],
-            working_dir=_WORK,
-        )
-        try:
-            yield container
-        finally:
-            container.remove(force=True, v=True)
+        name = _new_name()
+        self._running.add(name)
+        with _removed_afterwards(self._client, name):
+            try:
+                yield self._client.containers.create(
+                    image,
+                    [task.module, *task.arguments(_MATERIALS)],
+                    name=name,
+                    cap_drop=["ALL"],
+                    environment={**FIXED_ENVIRONMENT, "HOME": _WORK, "TMPDIR": _WORK},
+                    labels={TASK_LABEL: task.name},
+                    network_mode="none",
+                    pids_limit=_PROCESSES,
+                    read_only=True,
+                    security_opt=["no-new-privileges"],
+                    tmpfs={"/tmp": "mode=1777,size=256m"},
+                    user=_USER,
+                    volumes=[f"{MATERIALS_VOLUME}:{_MATERIALS}:ro", _WORK],
+                    working_dir=_WORK,
+                )
+            finally:
+                self._running.discard(name)
 
     def _send_materials(self, image: str, materials: tuple[Digest, ...]) -> None:
         """Bring what the engine lacks into its volume, through a container that never starts."""
-        with self._store.exclusively(f"engine-{self._engine}"):
+        name = _new_name()
+        with (
+            self._store.exclusively(f"engine-{self._engine}"),
+            _removed_afterwards(self._client, name),
+        ):
             loader = self._client.containers.create(
                 image,
                 ["nothing"],
+                name=name,
+                labels={TASK_LABEL: "materials"},
                 network_mode="none",
-                volumes=[f"{_MATERIALS_VOLUME}:{_MATERIALS}"],
+                volumes=[f"{MATERIALS_VOLUME}:{_MATERIALS}"],
             )
-            try:
-                paths = {digest: self._store.blob_path(digest) for digest in materials}
-                missing = [
-                    (digest.hex, path)
-                    for digest, path in paths.items()
-                    if size_in_container(loader, f"{_MATERIALS}/{digest.hex}")
-                    != path.stat().st_size
-                ]
-                if missing:
-                    send(loader, _MATERIALS, missing)
-            finally:
-                loader.remove(force=True)
+            paths = {digest: self._store.blob_path(digest) for digest in materials}
+            missing = [
+                (digest.hex, path)
+                for digest, path in paths.items()
+                if size_in_container(loader, f"{_MATERIALS}/{digest.hex}") != path.stat().st_size
+            ]
+            if missing:
+                send(loader, _MATERIALS, missing)
+
+
+def _new_name() -> str:
+    return f"ocistacks-{uuid.uuid4().hex}"
+
+
+@contextmanager
+def _removed_afterwards(client: DockerClient, name: str) -> Iterator[None]:
+    """Remove a container and its own volumes on exit, also one that was only just asked for."""
+    import docker.errors
+
+    try:
+        yield
+    finally:
+        with suppress(docker.errors.NotFound):
+            client.api.remove_container(name, force=True, v=True)
 
 
 def _follow(container: Container, on_step: Callable[[str], None]) -> list[str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from ocistacks.errors import EngineError
+from ocistacks.files import unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -64,10 +65,16 @@ def engine_errors(doing: str, engine: str) -> Iterator[None]:
     """Turn what docker-py raises into an EngineError that says what was being done."""
     import docker.errors
     import requests
+    import urllib3.exceptions
 
     try:
         yield
-    except (docker.errors.DockerException, requests.RequestException) as error:
+    except (
+        docker.errors.DockerException,
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        ConnectionError,
+    ) as error:
         raise EngineError(
             f"The container engine failed to {doing}.",
             where=engine,
@@ -87,7 +94,12 @@ def send(
 
 
 def receive(container: Container, path: str, output: Path) -> None:
-    """Stream one file out of a container; EngineError if something else comes."""
+    """Stream one file out of a container.
+
+    Raises:
+        EngineError: something else than a file comes.
+        TargetError: the file cannot be written, as on a full disk.
+    """
     chunks, _stat = container.get_archive(path, chunk_size=_COPY_BYTES)
     with tarfile.open(fileobj=cast("IO[bytes]", _Readable(chunks)), mode="r|") as archive:
         member = archive.next()
@@ -96,8 +108,13 @@ def receive(container: Container, path: str, output: Path) -> None:
             raise EngineError(
                 "The container engine gives no file back.", where=path, expected="a regular file"
             )
-        with output.open("wb") as target:
-            shutil.copyfileobj(stream, target, _COPY_BYTES)
+        try:
+            with output.open("wb") as target:
+                shutil.copyfileobj(stream, target, _COPY_BYTES)
+        except OSError as error:
+            if error.errno is None:
+                raise
+            raise unwritable(output, error) from error
 
 
 def size_in_container(container: Container, path: str) -> int | None:
@@ -183,6 +200,8 @@ def _podman_service(environment: Mapping[str, str]) -> Iterator[str]:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            # An interrupt from the terminal is not for the service: containers are removed first.
+            start_new_session=True,
         )
         try:
             deadline = time.monotonic() + _SERVICE_START_SECONDS

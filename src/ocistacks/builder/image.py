@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE = "docker.io/library/python:3.13-slim-bookworm"
 _REPOSITORY = "localhost/ocistacks-"
-_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PIP_INDEX_URL")
+_PROXY_VARIABLES = (
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    "PIP_INDEX_URL",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +77,8 @@ def build_image(
             rm=True,
             forcerm=True,
             decode=True,
+            # A proxy or mirror may listen on the engine's loopback alone.
+            network_mode="host",
             buildargs={
                 "BASE_IMAGE": base,
                 **{name: environment[name] for name in _PROXY_VARIABLES if environment.get(name)},

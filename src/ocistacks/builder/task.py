@@ -62,5 +62,11 @@ class Builder(Protocol):
             EngineError: the builder itself fails.
         """
 
+    def stop(self) -> None:
+        """End the tasks that run, and those that are still to come; safe to call from any thread.
+
+        Each ``run`` fails then, after it has cleaned up.
+        """
+
 
 BuilderFactory = Callable[[], "AbstractContextManager[Builder]"]
