@@ -37,6 +37,7 @@ _MARKER_FILE: Final = "oci-layout"
 _MARKER: Final = b'{"imageLayoutVersion":"1.0.0"}'
 _INDEX_FILE: Final = "index.json"
 _LOCK_FILE: Final = ".index.json.lock"
+_OWN_FILES: Final = (_MARKER_FILE, _INDEX_FILE)
 _EMPTY_INDEX: Final = Index(media_type=media_types.IMAGE_INDEX, manifests=())
 
 
@@ -80,19 +81,11 @@ class ImageLayout:
         marker = folder / _MARKER_FILE
         if marker.exists():
             return cls.open(folder)
+        layout = cls(folder)
         try:
+            layout._refuse_strangers()
             (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-            layout = cls(folder)
             with layout._index_lock():
-                strangers = {path.name for path in folder.iterdir()}
-                strangers -= {"blobs", _LOCK_FILE, _INDEX_FILE, _MARKER_FILE}
-                if strangers:
-                    raise TargetError(
-                        "The folder holds something else than an OCI image layout.",
-                        where=str(folder),
-                        found=", ".join(sorted(strangers)[:5]),
-                        hint="name an empty folder, or one that does not exist",
-                    )
                 if not (folder / _INDEX_FILE).exists():
                     layout._write(folder / _INDEX_FILE, _EMPTY_INDEX.canonical())
                 layout._write(marker, _MARKER)
@@ -208,6 +201,23 @@ class ImageLayout:
         """Return False: a layout has no other repositories beside it."""
         del digest, from_repository
         return False
+
+    def _refuse_strangers(self) -> None:
+        """Refuse a folder of somebody else's; what another process has begun is no stranger."""
+        if not self.folder.exists():
+            return
+        strangers = sorted(
+            path.name
+            for path in self.folder.iterdir()
+            if path.name != "blobs" and not path.name.lstrip(".").startswith(_OWN_FILES)
+        )
+        if strangers:
+            raise TargetError(
+                "The folder holds something else than an OCI image layout.",
+                where=str(self.folder),
+                found=", ".join(strangers[:5]),
+                hint="name an empty folder, or one that does not exist",
+            )
 
     def _tag(self, tagged: Descriptor, tag: str) -> None:
         with self._index_lock():

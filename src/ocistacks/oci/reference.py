@@ -96,6 +96,12 @@ def _parse_layout(text: str) -> LayoutReference:
 
 def _parse_registry(text: str) -> RegistryReference:
     rest, at, digest_text = text.partition("@")
+    if "/" in digest_text:  # no digest: what stands before it is somebody's secret
+        raise _bad(
+            f"...@{text.rpartition('@')[2]}",
+            "a reference holds no user name and no password",
+            hint="log in with `docker login` or `podman login`, and write HOST/REPO alone",
+        )
     host, slash, path = rest.partition("/")
     if not slash or not ("." in host or ":" in host or host == "localhost"):
         raise _bad(text, "the registry's host is missing", hint=_host_hint(rest))
