@@ -65,6 +65,8 @@ class LocalBuilder:
         self._isolation = isolation
         self._say = say
         self._roots: dict[Toolchain, Path | None] = {"builder": None}
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
 
     @property
     def name(self) -> str:
@@ -102,7 +104,7 @@ class LocalBuilder:
                 stderr=subprocess.PIPE,
                 text=True,
             )
-            with _killed_on_failure(process):
+            with _killed_on_failure(process), self._stoppable(process):
                 answer, told = _listen(process, on_step)
             if process.returncode != 0:
                 raise BuildError(
@@ -113,12 +115,28 @@ class LocalBuilder:
             shutil.move(work / task.output, output)
             return answer
 
+    def stop(self) -> None:
+        """Kill the processes that run, from another thread; see ``Builder.stop``."""
+        self._stopped = True
+        for process in tuple(self._running):
+            process.kill()
+
+    @contextmanager
+    def _stoppable(self, process: subprocess.Popen[str]) -> Iterator[None]:
+        self._running.add(process)
+        if self._stopped:
+            process.kill()
+        try:
+            yield
+        finally:
+            self._running.discard(process)
+
     def _call(self, root: Path | None, work: Path) -> _Call:
         if root is not None and self._isolation.within is not None:
             return self._call_within(self._isolation.within, root, work)
         environment = {**_interpreter_environment(), "HOME": str(work), "TMPDIR": str(work)}
         return _Call(
-            command=(*self._isolation.here(work), sys.executable),
+            command=(*_located(self._isolation.here(work)), sys.executable),
             environment={**FIXED_ENVIRONMENT, **environment},
             materials=str(self._materials),
         )
@@ -131,7 +149,7 @@ class LocalBuilder:
         view = View(root=root, work=work, read_only=read_only)
         environment = {"PATH": SYSTEM_PATH, "HOME": WORK_PLACE, "TMPDIR": WORK_PLACE}
         return _Call(
-            command=(*within(view), interpreter.executable),
+            command=(*_located(within(view)), interpreter.executable),
             environment={**FIXED_ENVIRONMENT, **interpreter.environment, **environment},
             materials=MATERIALS_PLACE,
         )
@@ -209,6 +227,11 @@ def _unshare(work: Path) -> Sequence[str]:
         *("unshare", "--user", "--map-root-user", "--net", "--ipc", "--uts"),
         *("--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
     )
+
+
+def _located(command: Sequence[str]) -> Sequence[str]:
+    """Return a command with its program's path: the task's own PATH may not lead there."""
+    return [shutil.which(word) or word for word in command[:1]] + list(command[1:])
 
 
 def _refusal(confinement: Sequence[str]) -> str | None:
