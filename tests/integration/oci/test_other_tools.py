@@ -82,9 +82,14 @@ def test_what_skopeo_wrote_is_a_source(stack, pushed, run, tmp_path, repository,
     assert (summary.sent_blobs, summary.present_blobs, summary.manifests) == (0, 7, 1)
 
 
-def test_skopeo_inspects_an_application_image(stack, pushed, run):
+@pytest.mark.parametrize("tag", ["image", "latest"])
+def test_an_image_and_its_stack_are_both_run_as_the_application(stack, pushed, run, tag):
+    platform = ("--override-os", "linux", "--override-arch", "amd64")
     config = json.loads(
-        run("skopeo", "inspect", "--tls-verify=false", "--config", f"docker://{pushed}:image")
+        run(
+            *("skopeo", *platform, "inspect", "--tls-verify=false", "--config"),
+            f"docker://{pushed}:{tag}",
+        )
     )
     assert config["config"] == {
         "Entrypoint": ["/app-demo/bin/python", "-m", "demo"],
