@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,30 +27,21 @@ def pull(
     quiet: QuietOption = False,
 ) -> None:
     """Unpack a stack, or some of its applications, side by side into a folder."""
-    from ocistacks.cli.console import ConsoleReporter
+    from ocistacks.cli.remote import remote_stack
     from ocistacks.cli.tables import print_table, size
     from ocistacks.deploy.pull import pull_stack
-    from ocistacks.oci.open import open_source
-    from ocistacks.oci.reference import parse_reference
     from ocistacks.platforms import Platform
-    from ocistacks.store.store import Store
 
-    named = parse_reference(reference)
-    reporter = ConsoleReporter(quiet=quiet)
-    environment = dict(os.environ)
-    with (
-        reporter.live(),
-        open_source(named, environment=environment, insecure=insecure) as source,
-    ):
+    with remote_stack(reference, insecure=insecure, quiet=quiet) as remote:
         pulled, linked = pull_stack(
-            source,
-            named.target,
+            remote.source,
+            remote.reference.target,
             folder.absolute(),
             applications=tuple(app or ()),
             platform=platform or Platform.of_this_machine(),
-            where=str(named),
-            store=Store.default(environment),
-            reporter=reporter,
+            where=str(remote.reference),
+            store=remote.store,
+            reporter=remote.reporter,
         )
     print_table(
         ("LAYER", "", "SIZE", "FETCHED", "BLOB"),

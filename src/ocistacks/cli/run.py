@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -20,27 +19,18 @@ def run(
     quiet: QuietOption = False,
 ) -> None:
     """Pull an application if needed, then become it."""
-    from ocistacks.cli.console import ConsoleReporter
+    from ocistacks.cli.remote import remote_stack
     from ocistacks.deploy.run import become, prepare_application
-    from ocistacks.oci.open import open_source
-    from ocistacks.oci.reference import parse_reference
     from ocistacks.platforms import Platform
-    from ocistacks.store.store import Store
 
-    named = parse_reference(reference)
-    reporter = ConsoleReporter(quiet=quiet)
-    environment = dict(os.environ)
-    with (
-        reporter.live(),
-        open_source(named, environment=environment, insecure=insecure) as source,
-    ):
+    with remote_stack(reference, insecure=insecure, quiet=quiet) as remote:
         python, launch_module = prepare_application(
-            source,
-            named.target,
+            remote.source,
+            remote.reference.target,
             application,
             platform=Platform.of_this_machine(),
-            where=str(named),
-            store=Store.default(environment),
-            reporter=reporter,
+            where=str(remote.reference),
+            store=remote.store,
+            reporter=remote.reporter,
         )
-    become(python, launch_module, arguments or (), environment)
+    become(python, launch_module, arguments or (), remote.environment)

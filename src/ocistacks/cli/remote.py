@@ -1,0 +1,54 @@
+"""What the commands on a reference share: the source that it names, the store, the reporter."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ocistacks.cli.console import ConsoleReporter
+from ocistacks.oci.open import open_source
+from ocistacks.oci.reference import parse_reference
+from ocistacks.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ocistacks.oci.reference import LayoutReference, RegistryReference
+    from ocistacks.oci.source import ObjectSource
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoteStack:
+    """A stack that a reference names, and this machine's side."""
+
+    reference: LayoutReference | RegistryReference
+    source: ObjectSource
+    store: Store
+    reporter: ConsoleReporter
+    environment: Mapping[str, str]
+
+
+@contextmanager
+def remote_stack(reference: str, *, insecure: bool, quiet: bool) -> Iterator[RemoteStack]:
+    """Open what ``reference`` names, with progress shown until exit.
+
+    Raises:
+        UsageError: it is no reference.
+        NotFoundError: it names an image layout that does not exist.
+    """
+    named = parse_reference(reference)
+    reporter = ConsoleReporter(quiet=quiet)
+    environment = dict(os.environ)
+    with (
+        reporter.live(),
+        open_source(named, environment=environment, insecure=insecure) as source,
+    ):
+        yield RemoteStack(
+            reference=named,
+            source=source,
+            store=Store.default(environment),
+            reporter=reporter,
+            environment=environment,
+        )
