@@ -65,7 +65,10 @@ def docker(tmp_path_factory):
     finally:
         engine.terminate()
         engine.wait(timeout=60)
-        shutil.rmtree(folder / "data", ignore_errors=True)
+        network = folder / "exec" / "netns" / "default"  # the engine leaves it mounted
+        if network.exists():
+            run("umount", network)
+        shutil.rmtree(folder / "data")
 
 
 def _answers(environment):
@@ -163,7 +166,18 @@ def build_words(context):
         arguments = [f"--build-arg=BASE_IMAGE={base}"]
         arguments += [f"--build-arg={name}" for name in PASSED_ON if os.environ.get(name)]
         file = context / "Containerfile.builder"
-        return ["build", "--network=host", *arguments, "--target", target, "-t", tag, "-f", file]
+        return [
+            "build",
+            "--force-rm",
+            "--network=host",
+            *arguments,
+            "--target",
+            target,
+            "-t",
+            tag,
+            "-f",
+            file,
+        ]
 
     return lambda target, base, tag: [*words(target, base, tag), context]
 
