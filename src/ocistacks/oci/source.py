@@ -1,7 +1,7 @@
 """The two ends of a transfer: where objects come from, and where they go.
 
-A registry, an image layout on disk, the local store and freshly assembled objects are each a
-source or a sink. What a source gives is verified: a reader may write it under its final name
+A registry and an image layout on disk are both; freshly assembled objects over the local store
+are a source. What a source gives is verified: a reader may write it under its final name
 when the stream ends without an error.
 """
 
