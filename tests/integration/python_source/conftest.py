@@ -160,7 +160,7 @@ def context(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def build_words(context):
-    """The arguments of a build that docker, podman and buildah share."""
+    """What follows `docker build`, `podman build` and `buildah build` alike."""
 
     def words(target, base, tag):
         arguments = [f"--build-arg=BASE_IMAGE={base}"]
@@ -185,7 +185,7 @@ def build_words(context):
 @pytest.fixture(scope="session")
 def source_image(docker, base_image, build_words):
     name = "ocistacks-test-python-source:latest"
-    docker(*build_words("python-source", base_image, name))
+    docker("build", "--force-rm", *build_words("python-source", base_image, name))
     return name
 
 

@@ -34,7 +34,7 @@ ASK = ["--rm", "--network=none", "--entrypoint=/opt/ocistacks/bin/python"]
 @pytest.fixture(scope="module")
 def builder_image(docker, base_image, build_words):
     name = "ocistacks-test-builder:latest"
-    docker(*build_words("builder", base_image, name))
+    docker("build", "--force-rm", *build_words("builder", base_image, name))
     return name
 
 
@@ -45,7 +45,7 @@ def test_docker_builds_the_builder(docker, builder_image):
 @pytest.mark.parametrize("tool", ["podman", "buildah"])
 def test_podman_and_buildah_build_the_builder(containers, build_words, tool):
     tag = f"localhost/builder-by-{tool}:latest"
-    containers(tool, *build_words("builder", "localhost/base:minbase", tag))
+    containers(tool, "build", *build_words("builder", "localhost/base:minbase", tag))
     printed = containers("podman", "run", *ASK, tag, "-c", QUESTIONS)
     assert json.loads(printed) == ANSWERS
 
