@@ -38,8 +38,19 @@ def test_skopeo_copies_the_stack(pushed, tmp_path):
         ).exists()
 
 
+def test_what_skopeo_copied_can_be_pulled(pushed, fresh_command_line, tmp_path):
+    """Also by a skopeo that leaves the index's artifact types out."""
+    layout = tmp_path / "copied"
+    run(
+        *("skopeo", "copy", "--all", "--src-tls-verify=false"),
+        *(f"docker://{pushed}", f"oci:{layout}:latest"),
+    )
+    told = fresh_command_line.succeed("run", f"oci:{layout}", "clustering-demo")
+    assert told.startswith("clustering: ")
+
+
 def test_skopeo_copies_an_application_image(pushed, tmp_path):
-    image = pushed.replace(":latest", ":app-classification-demo")
+    image = pushed.replace(":latest", ":latest-classification-demo")
     run(
         "skopeo", "copy", "--src-tls-verify=false", f"docker://{image}", f"dir:{tmp_path / 'image'}"
     )
@@ -115,6 +126,6 @@ def podman(tmp_path):
 
 
 def test_podman_runs_an_application_image(pushed, podman):
-    image = pushed.replace(":latest", ":app-classification-demo")
+    image = pushed.replace(":latest", ":latest-classification-demo")
     told = podman("run", "--rm", "--network=none", "--tls-verify=false", "--read-only", image)
     assert told.startswith("classification: ")

@@ -6,11 +6,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ocistacks.errors import UsageError
 from ocistacks.oci.assemble_stack import assemble_stack
 from ocistacks.oci.assembled_source import AssembledSource
-from ocistacks.oci.base_image import read_base_image
+from ocistacks.oci.base_image import SETTING_HINT, read_base_image
 from ocistacks.oci.open import open_sink, open_source
-from ocistacks.oci.reference import LayoutReference, RegistryReference, parse_reference
+from ocistacks.oci.reference import (
+    DEFAULT_TAG,
+    LayoutReference,
+    RegistryReference,
+    parse_reference,
+)
 from ocistacks.oci.transfer import copy_objects
 from ocistacks.spec.settings import NO_BASE_IMAGE
 
@@ -48,14 +54,14 @@ def send_stack(
     with ExitStack() as opened:
         base_source, bases = None, {}
         if name != NO_BASE_IMAGE:
-            reference = parse_reference(name)
+            reference = _base_reference(name)
             base_source = opened.enter_context(open_source(reference, environment=environment))
             bases = {
                 platform: read_base_image(base_source, reference, platform)
                 for platform in session.platforms
                 if platform.is_linux
             }
-        objects = assemble_stack(layers, bases)
+        objects = assemble_stack(layers, bases, tag=target.tag or DEFAULT_TAG)
         source = AssembledSource(
             (*objects.artifacts, *objects.images),
             (*objects.image_indexes, objects.index),
@@ -78,6 +84,18 @@ def send_stack(
             f"{_without_tag(target)}:{tag}" for tag in objects.tags if not tag.startswith("input-")
         ),
     )
+
+
+def _base_reference(name: str) -> LayoutReference | RegistryReference:
+    try:
+        return parse_reference(name)
+    except UsageError as error:
+        raise UsageError(
+            f"The base image is not a reference: {error.what}",
+            found=error.found,
+            expected=error.expected,
+            hint=SETTING_HINT,
+        ) from error
 
 
 def _without_tag(target: LayoutReference | RegistryReference) -> str:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import NotFoundError
-from ocistacks.oci import media_types
-from ocistacks.oci.description import LayerDescription
+from ocistacks.oci.description import LayerDescription, is_layer_artifact
 from ocistacks.spec.names import LayerKind, nearest
 
 if TYPE_CHECKING:
@@ -32,9 +31,7 @@ def listed_layers(index: Index, platform: Platform, *, where: str) -> tuple[List
         NotFoundError: there are none, or none for that platform.
         TransferError, UnsafeContentError: a layer's annotations make no sense.
     """
-    artifacts = [
-        entry for entry in index.manifests if entry.artifact_type == media_types.LAYER_ARTIFACT
-    ]
+    artifacts = [entry for entry in index.manifests if is_layer_artifact(entry)]
     matching = [entry for entry in artifacts if entry.platform and entry.platform.names(platform)]
     if not matching:
         offered = {entry.platform.platform() for entry in artifacts if entry.platform}

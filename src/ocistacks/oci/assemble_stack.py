@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ocistacks.digests import Digest
 from ocistacks.oci.assemble import (
     Assembled,
     AssembledIndex,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.platforms import Platform
 
+_NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.-]")
+_LONGEST_TAG = 128
 _SUFFIXES = {"zstd": "tar.zst", "gzip": "tar.gz"}
 
 
@@ -32,7 +36,7 @@ class StackObjects:
     """All objects of a stack.
 
     ``tags`` holds what has a name beside the stack's own tag: each layer artifact under its input
-    digest, each application's image under the application's name.
+    digest, each application's image under the stack's tag and the application's name.
     """
 
     artifacts: tuple[Assembled, ...]
@@ -64,9 +68,9 @@ def describe_layer(built: BuiltLayer) -> Layer:
 
 
 def assemble_stack(
-    layers: Sequence[BuiltLayer], bases: Mapping[Platform, BaseImage]
+    layers: Sequence[BuiltLayer], bases: Mapping[Platform, BaseImage], *, tag: str
 ) -> StackObjects:
-    """Return the objects of a stack.
+    """Return the objects of a stack that will have the tag ``tag``.
 
     ``bases`` has the base image of each platform for which application images are made.
     """
@@ -84,7 +88,7 @@ def assemble_stack(
             described[below.environment_name, platform] for below in _lowest_first(application)
         ]
         image = application_image(bases[platform], stacked, application.launch_module_name)
-        images.setdefault(application.environment_name, []).append(image)
+        images.setdefault(application.name, []).append(image)
     image_indexes = {
         name: image_index([image.descriptor for image in of_platforms])
         for name, of_platforms in images.items()
@@ -103,9 +107,26 @@ def assemble_stack(
                 input_digest_tag(layer.description.input_digest): artifact.descriptor.digest
                 for layer, artifact in zip(described.values(), artifacts, strict=True)
             },
-            **{name: index.descriptor.digest for name, index in image_indexes.items()},
+            **{
+                application_tag(tag, name): index.descriptor.digest
+                for name, index in image_indexes.items()
+            },
         },
     )
+
+
+def application_tag(tag: str, name: str) -> str:
+    """Return the tag of an application's image: the stack's tag and the application's name.
+
+    A name that cannot stand in a tag is written with hyphens, and told from others by a digest.
+    """
+    safe = _NOT_IN_TAGS.sub("-", name)
+    if safe != name:
+        safe = f"{safe}-{Digest.of_bytes(name.encode()).hex[:8]}"
+    whole = f"{tag}-{safe}"
+    if len(whole) <= _LONGEST_TAG:
+        return whole
+    return f"{whole[: _LONGEST_TAG - 9]}-{Digest.of_bytes(whole.encode()).hex[:8]}"
 
 
 def _lowest_first(application: ApplicationSpec) -> list[LayerSpec]:
