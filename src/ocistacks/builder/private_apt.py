@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
+from ocistacks.builder.python_source.recipe import SYSTEM_PATH
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, EngineError
 from ocistacks.http_session import without_secrets
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _TOOLS: Final = ("apt-config", "apt-get", "dpkg-deb", "tar")
-_TOLD_LINES: Final = 12
+_TOLD_LINES: Final = 6
 _LISTED: Final = re.compile(
     r"'(?P<uri>[^']+)' (?P<file>[^/\s]+) (?P<size>\d+) SHA256:(?P<hex>[0-9a-f]{64})"
 )
@@ -83,7 +84,13 @@ class PrivateApt:
     def __init__(self, folder: Path) -> None:
         """Set apt up in the existing, empty ``folder``; EngineError if its settings are unread."""
         self._folder = folder
-        self._environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+        self._environment = {
+            **os.environ,
+            "LC_ALL": "C",
+            "DEBIAN_FRONTEND": "noninteractive",
+            # What apt itself calls, to check signatures, lies in the system's folders.
+            "PATH": os.pathsep.join((os.environ.get("PATH", os.defpath), SYSTEM_PATH)),
+        }
         for name in ("state/lists/partial", "cache/archives/partial", "log"):
             (folder / name).mkdir(parents=True)
         (folder / "status").touch()
@@ -205,9 +212,10 @@ def _verified(path: Path, package: Package) -> Path:
 
 
 def _failed(step: str, runs: Iterable[subprocess.CompletedProcess[str]]) -> EngineError:
-    lines = [line for run in runs for line in run.stderr.splitlines() if line.strip()]
+    # The first complaints of each run tell most: later ones follow from them.
+    lines = [line for run in runs for line in run.stderr.strip().splitlines()[:_TOLD_LINES]]
     return EngineError(
         f"apt cannot {step}.",
-        found="\n    ".join(map(without_secrets, lines[-_TOLD_LINES:])) or "no word",
+        found="\n    ".join(map(without_secrets, lines)) or "no word",
         hint="check that apt-get update works on this machine",
     )

@@ -26,7 +26,15 @@ WORK_PLACE: Final = "/work"
 MATERIALS_PLACE: Final = "/materials"
 
 _FOLDERS: Final = ("etc", "usr")
-_DEVICES: Final = ("full", "null", "random", "urandom", "zero")
+_DEVICES: Final = ("full", "null", "random", "tty", "urandom", "zero")
+_DEVICE_LINKS: Final = {
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+    # CPython's configure looks for this one, so it is there in every builder.
+    "ptmx": "pts/ptmx",
+}
 _MOUNT_FLAGS: Final = {
     os.ST_NOSUID: "nosuid",
     os.ST_NODEV: "nodev",
@@ -90,7 +98,9 @@ def _mount_script(view: View) -> str:
     lines += ["mkdir dev proc tmp", "mount -t proc proc proc", "mount -t tmpfs tmpfs tmp"]
     for device in _DEVICES:
         lines += [f": >dev/{device}", f"mount --bind /dev/{device} dev/{device}"]
-    lines += ["ln -s /proc/self/fd dev/fd", "mkdir dev/shm", "mount -t tmpfs tmpfs dev/shm"]
+    lines += [f"ln -s {target} dev/{link}" for link, target in _DEVICE_LINKS.items()]
+    lines += ["mkdir dev/pts dev/shm", "mount -t tmpfs tmpfs dev/shm"]
+    lines += ["mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts"]
     lines += ["mount -o remount,bind,ro .", f'exec chroot . env --chdir={WORK_PLACE} "$@"']
     return "\n".join(lines)
 
