@@ -165,21 +165,10 @@ def build_words(context):
     def words(target, base, tag):
         arguments = [f"--build-arg=BASE_IMAGE={base}"]
         arguments += [f"--build-arg={name}" for name in PASSED_ON if os.environ.get(name)]
-        file = context / "Containerfile.builder"
-        return [
-            "build",
-            "--force-rm",
-            "--network=host",
-            *arguments,
-            "--target",
-            target,
-            "-t",
-            tag,
-            "-f",
-            file,
-        ]
+        arguments += [f"--target={target}", f"--tag={tag}"]
+        return ["--network=host", *arguments, "-f", context / "Containerfile.builder", context]
 
-    return lambda target, base, tag: [*words(target, base, tag), context]
+    return words
 
 
 @pytest.fixture(scope="session")
