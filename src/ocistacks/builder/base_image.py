@@ -40,7 +40,8 @@ def import_debian_base(client: DockerClient, engine: str, reason: EngineError) -
         archive = Path(folder) / "base.tar"
         debian_archive(archive, variant="minbase")
         with engine_errors("import the base image", engine):
-            client.api.import_image(src=str(archive), repository=_REPOSITORY, tag=DEBIAN_SUITE)
+            # Podman takes no notice of a tag that stands apart.
+            client.api.import_image(src=str(archive), repository=DEBIAN_BASE)
     return DEBIAN_BASE
 
 

@@ -46,6 +46,7 @@ class ContainerBuilder:
         self._engine = engine
         self._store = store
         self._image_options = image_options
+        self._images: dict[Toolchain, str] = {}
         self._running: set[str] = set()
         self._stopped = False
 
@@ -56,12 +57,12 @@ class ContainerBuilder:
 
     def prepare(self, toolchain: Toolchain) -> None:
         """Make the builder image if the engine does not have it; see ``Builder.prepare``."""
-        ensure_image(self._client, self._engine, toolchain, self._image_options)
+        self._image(toolchain)
 
     def run(self, task: Task, *, output: Path, on_step: Callable[[str], None]) -> str:
         """Run a task in a new container, which is removed afterwards; see ``Builder.run``."""
         with engine_errors(f"build {task.name}", self._engine):
-            image = ensure_image(self._client, self._engine, task.toolchain, self._image_options)
+            image = self._image(task.toolchain)
             self._send_materials(image, task.materials)
             with self._container(image, task) as container:
                 send(
@@ -92,6 +93,14 @@ class ContainerBuilder:
         for name in tuple(self._running):
             with suppress(docker.errors.APIError):
                 self._client.api.kill(name)
+
+    def _image(self, toolchain: Toolchain) -> str:
+        # Looked for once: all tasks of a command run in one image, whatever is edited meanwhile.
+        if toolchain not in self._images:
+            self._images[toolchain] = ensure_image(
+                self._client, self._engine, toolchain, self._image_options
+            )
+        return self._images[toolchain]
 
     @contextmanager
     def _container(self, image: str, task: Task) -> Iterator[Container]:

@@ -1,0 +1,147 @@
+"""Container engines, a store and a Python that stay between runs, because they take minutes."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from ocistacks.builder.choose import open_builder
+from ocistacks.builder.image import ImageOptions
+from ocistacks.builder.python_runtimes import RuntimePythons
+from ocistacks.platforms import Platform
+from ocistacks.progress import SilentReporter
+from ocistacks.spec.read import read_stack
+from ocistacks.store.store import Store
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60.0
+
+# The nproc and nofile limits are what an engine inside a container may still give.
+CONTAINERS_CONFIGURATION = """\
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"""
+STORAGE_CONFIGURATION = """\
+[storage]
+driver = "overlay"
+graphroot = "{folder}/root"
+runroot = "{folder}/run"
+"""
+
+
+def required(program, package):
+    """Return a program's path; a machine without it is told what to install."""
+    path = shutil.which(program)
+    assert path, f"these tests need {program}: apt-get install {package}"
+    return path
+
+
+def no_word(_line):
+    """Listen to nothing."""
+
+
+def image_options(environment):
+    return ImageOptions(base_image=None, environment=environment, say=no_word)
+
+
+@pytest.fixture(scope="session")
+def test_cache():
+    """A folder that stays between runs."""
+    folder = Path(os.environ.get("OCISTACKS_TEST_CACHE", ROOT / ".cache" / "tests"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def test_store(test_cache):
+    """A store that stays between runs, for what takes minutes to make."""
+    return Store(test_cache / "store")
+
+
+@pytest.fixture(scope="session")
+def docker_engine(test_cache):
+    """The DOCKER_HOST of an engine: the one that answers, else one of ours for this session."""
+    docker = required("docker", "docker.io")
+    if _answers(docker, {}):
+        yield os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        return
+    data = test_cache / "docker"
+    # A socket's path holds a hundred bytes, and the cache may lie deep.
+    with tempfile.TemporaryDirectory(prefix="ocistacks-engine-") as folder:
+        address = f"unix://{folder}/docker.sock"
+        command = [required("dockerd", "docker.io"), "--data-root", data, "--host", address]
+        command += ["--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
+        # Builds use the host's network and containers none, so that no bridge is needed.
+        command += ["--bridge", "none", "--iptables=false"]
+        log = Path(folder) / "log"
+        with log.open("wb") as output:
+            engine = subprocess.Popen(command, stdout=output, stderr=output)
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not _answers(docker, {"DOCKER_HOST": address}):
+                assert engine.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.2)
+            yield address
+        finally:
+            engine.terminate()
+            engine.wait(timeout=START_SECONDS)
+
+
+def _answers(docker, environment):
+    question = [docker, "version", "--format", "{{.Server.Version}}"]
+    environment = {**os.environ, **environment}
+    return subprocess.run(question, env=environment, capture_output=True).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def podman_environment(test_cache):
+    """The environment in which podman, and our podman builder, use a storage of their own."""
+    required("podman", "podman")
+    required("runc", "runc")
+    folder = test_cache / "podman"
+    folder.mkdir(exist_ok=True)
+    settings = folder / "containers.conf"
+    settings.write_text(CONTAINERS_CONFIGURATION)
+    storage = folder / "storage.conf"
+    storage.write_text(STORAGE_CONFIGURATION.format(folder=folder))
+    without_engine = {key: value for key, value in os.environ.items() if key != "CONTAINER_HOST"}
+    environment = {
+        **without_engine,
+        "CONTAINERS_CONF": str(settings),
+        "CONTAINERS_STORAGE_CONF": str(storage),
+    }
+    yield environment
+    # The storage stays; what podman leaves mounted there does not.
+    for mounted in (folder / "root" / "overlay", folder / "run"):
+        if mounted.is_mount():
+            subprocess.run(["umount", mounted], check=True)
+
+
+@pytest.fixture(scope="session")
+def python_pin(test_store):
+    """The pin of a CPython that is compiled from the release tarball once, and then stays."""
+    stack = read_stack(ROOT / "examples" / "sklearn" / "venvstacks.toml", environment={})
+    resolve = RuntimePythons(
+        store=test_store,
+        settings=stack.settings,
+        origin="source",
+        environment=os.environ,
+        reporter=SilentReporter(),
+        open_builder=lambda: open_builder(
+            "local",
+            store=test_store,
+            image_options=image_options(os.environ),
+            allow_unconfined=False,
+        ),
+    )
+    return resolve(stack.runtimes[0], Platform.of_this_machine())
