@@ -19,6 +19,7 @@ from ocistacks.builder.python_source.recipe import SYSTEM_PATH
 from ocistacks.builder.task import FIXED_ENVIRONMENT
 from ocistacks.builder.toolchain_view import (
     MATERIALS_PLACE,
+    UNSHARE,
     WORK_PLACE,
     View,
     bubblewrap_view,
@@ -223,10 +224,7 @@ def _bubblewrap(work: Path) -> Sequence[str]:
 
 def _unshare(work: Path) -> Sequence[str]:
     del work  # unshare keeps the whole file system writable to the user that it was anyway
-    return (
-        *("unshare", "--user", "--map-root-user", "--net", "--ipc", "--uts"),
-        *("--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
-    )
+    return (*UNSHARE, "--mount-proc", "--")
 
 
 def _located(command: Sequence[str]) -> Sequence[str]:

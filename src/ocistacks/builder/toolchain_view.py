@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 WORK_PLACE: Final = "/work"
 MATERIALS_PLACE: Final = "/materials"
 
+UNSHARE: Final = (
+    # Nothing may go on when the process that started it was killed.
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--user", "--map-root-user", "--net", "--ipc", "--uts"),
+    *("--mount", "--pid", "--fork", "--kill-child"),
+)
+
 _FOLDERS: Final = ("etc", "usr")
 _DEVICES: Final = ("full", "null", "random", "tty", "urandom", "zero")
 _DEVICE_LINKS: Final = {
@@ -82,8 +89,7 @@ def bubblewrap_view(view: View) -> Sequence[str]:
 def unshare_view(view: View) -> Sequence[str]:
     """Return the command that runs another one in ``view`` with unshare(1), mount(8), chroot(8)."""
     return (
-        *("unshare", "--user", "--map-root-user", "--net", "--ipc", "--uts"),
-        *("--mount", "--pid", "--fork", "--kill-child", "--"),
+        *(*UNSHARE, "--"),
         *("/bin/sh", "-eu", "-c", _mount_script(view), "sh"),
     )
 

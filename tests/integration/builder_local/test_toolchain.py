@@ -1,11 +1,13 @@
 """The toolchain root that Debian's own packages make, as root and as a user without privileges."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ VERSION = "3.13.5"
 USER = 54321
 PROGRAMS = {
     "bubblewrap": ("bwrap", "true", "apt-config", "apt-get", "dpkg-deb", "tar"),
-    "unshare": ("unshare", "true", "apt-config", "apt-get", "dpkg-deb", "tar"),
+    "unshare": ("setpriv", "unshare", "true", "apt-config", "apt-get", "dpkg-deb", "tar"),
 }
 ISOLATIONS = sorted(PROGRAMS)
 
@@ -152,6 +154,48 @@ def test_what_a_task_says_when_it_fails_is_told(store, only, tmp_path):
     assert caught.value.where == "builder local (unshare), exit code 2"
     assert "argument --jobs: invalid _positive value: '0'" in caught.value.found
     assert not (tmp_path / "output").exists()
+
+
+WAIT = """
+import sys
+from pathlib import Path
+from ocistacks.builder.local import local_builder
+from ocistacks.builder.task import Task
+from ocistacks.store.store import Store
+
+code = "import sys, time; print('waiting', file=sys.stderr, flush=True); time.sleep(600)"
+wait = f"{code} #{sys.argv[2]}"
+task = Task(
+    name="wait", module="timeit", arguments=lambda _materials: ("-n1", "-r1", wait),
+    files={}, materials=(), output="none",
+)
+builder = local_builder(Store(Path(sys.argv[1])), allow_unconfined=False, say=print)
+builder.run(task, output=Path("none"), on_step=lambda line: print(line, flush=True))
+"""
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_no_task_outlives_a_builder_that_is_killed(only, tmp_path, isolation):
+    only(isolation)
+    mark = f"{isolation}-{os.getpid()}"
+    command = [sys.executable, "-c", WAIT, tmp_path / "store", mark]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "waiting\n"
+        assert len(running(mark)) > 1
+        process.kill()
+    deadline = time.monotonic() + 20
+    while running(mark):
+        assert time.monotonic() < deadline, running(mark)
+        time.sleep(0.05)
+
+
+def running(mark):
+    """The command lines of the processes in which ``mark`` stands."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            lines.append(path.read_bytes())
+    return [line for line in lines if mark.encode() in line]
 
 
 @pytest.fixture(scope="session")

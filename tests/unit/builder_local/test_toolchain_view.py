@@ -30,12 +30,13 @@ def test_bubblewrap_shows_the_root_read_only_and_the_work_folder_alone_to_write_
 
 def test_unshare_mounts_the_same_view_and_quotes_its_paths(view):
     command = list(unshare_view(view))
-    assert command[:11] == [
+    assert command[:14] == [
+        *("setpriv", "--pdeathsig", "KILL"),
         *("unshare", "--user", "--map-root-user", "--net", "--ipc", "--uts"),
         *("--mount", "--pid", "--fork", "--kill-child", "--"),
     ]
-    assert command[11:14] + command[15:] == ["/bin/sh", "-eu", "-c", "sh"]
-    lines = [shlex.split(line) for line in command[14].splitlines()]
+    assert command[14:17] + command[18:] == ["/bin/sh", "-eu", "-c", "sh"]
+    lines = [shlex.split(line) for line in command[17].splitlines()]
     stage = str(view.root / "stage")
     assert lines[:2] == [["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", stage], ["cd", stage]]
     mounted = {line[-1]: line[-2] for line in lines if line[:2] == ["mount", "--rbind"]}
