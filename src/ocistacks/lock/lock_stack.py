@@ -22,7 +22,7 @@ from ocistacks.lock.metadata import read_metadata
 from ocistacks.lock.missing_wheels import require_wheels
 from ocistacks.lock.new_metadata import is_for_the_same, new_metadata
 from ocistacks.lock.paths import LockPaths
-from ocistacks.lock.project import project_hash, resolver_project
+from ocistacks.lock.project import environment_markers, project_hash, resolver_project
 from ocistacks.lock.read import LayerLock, read_pylock, stale_reason
 from ocistacks.lock.shared import is_shared
 from ocistacks.spec.model import RuntimeSpec, lower_layers, runtime_of
@@ -192,7 +192,7 @@ def _resolved(
         text = uv.resolve(
             with_absolute_places(project, stack.folder),
             layer_name=layer.environment_name,
-            platforms=layer.platforms,
+            platforms=environment_markers(layer),
             python_minor=runtime_of(layer).python_minor,
             folder=Path(folder),
             pylock=paths.pylock,

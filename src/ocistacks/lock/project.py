@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ocistacks.platforms import Platform
     from ocistacks.spec.model import LayerSpec
 
+PROJECT_PREFIX = "ocistacks-layer-"
+
 
 def resolver_project(
     layer: LayerSpec, uv_configuration: Mapping[str, Any], lower_packages: Iterable[Package]
@@ -34,11 +36,7 @@ def resolver_project(
     settings = dict(uv_configuration)
     settings.pop("cache-keys", None)
     settings["no-build"] = True
-    minor = runtime_of(layer).python_minor
-    settings["environments"] = [
-        f"{environment_marker(platform)} and {_python_marker(minor)}"
-        for platform in layer.platforms
-    ]
+    settings["environments"] = list(environment_markers(layer).values())
     settings["constraint-dependencies"] = [
         *settings.get("constraint-dependencies", ()),
         *_constraints(lower_packages),
@@ -56,7 +54,7 @@ def resolver_project(
         "project": {
             "name": _project_name(layer),
             "version": "0",
-            "requires-python": f"=={minor}.*",
+            "requires-python": f"=={runtime_of(layer).python_minor}.*",
             "dependencies": [str(requirement) for requirement in layer.requirements],
         },
         "tool": {"uv": settings},
@@ -68,25 +66,26 @@ def project_hash(project: Mapping[str, Any]) -> Digest:
     return Digest.of_bytes(canonical_json(_textual(project)))
 
 
-def environment_marker(platform: Platform) -> str:
-    """Return the marker that is true on ``platform`` and on no other."""
-    values = platform.marker_environment("3")
-    return (
-        f"sys_platform == '{values['sys_platform']}'"
+def environment_markers(layer: LayerSpec) -> dict[Platform, str]:
+    """Return for each platform of ``layer`` the marker that is true there and nowhere else.
+
+    uv resolves for all later versions of Python too, so the marker holds it to the layer's minor
+    version. Its form is the one that uv gives back.
+    """
+    major, minor = (int(part) for part in runtime_of(layer).python_minor.split("."))
+    return {
+        platform: f"python_full_version < '{major}.{minor + 1}'"
         f" and platform_machine == '{values['platform_machine']}'"
-    )
-
-
-def _python_marker(python_minor: str) -> str:
-    """Return what holds uv to one minor version, since it resolves for all later ones too."""
-    major, minor = (int(part) for part in python_minor.split("."))
-    return f"python_full_version < '{major}.{minor + 1}'"
+        f" and sys_platform == '{values['sys_platform']}'"
+        for platform in layer.platforms
+        for values in (platform.marker_environment("3"),)
+    }
 
 
 def _project_name(layer: LayerSpec) -> str:
     """Return a valid name that no requirement has, so that nothing can depend on itself."""
     letters = (c if c.isascii() and c.isalnum() else "-" for c in layer.environment_name)
-    return f"ocistacks-layer-{''.join(letters).strip('-') or 'x'}-x"
+    return f"{PROJECT_PREFIX}{''.join(letters).strip('-') or 'x'}-x"
 
 
 def _constraints(packages: Iterable[Package]) -> list[str]:

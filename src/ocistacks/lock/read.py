@@ -23,6 +23,7 @@ from ocistacks.lock.module_hash import module_hashes
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin, read_pins
 from ocistacks.lock.shared import is_shared_marker, package_order
+from ocistacks.spec.model import RuntimeSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,6 +114,10 @@ def stale_reason(stack: StackSpec, layer: LayerSpec) -> str | None:
         return "its Python version, platform floors or lower layers changed"
     if requirements_hash(pylock) != metadata.requirements_hash:
         return "its lock file was changed by hand"
+    if isinstance(layer, RuntimeSpec):
+        pinned = {pin.version for pin in read_pins(pylock, paths.pylock).values()}
+        if not pinned <= {layer.python_version}:
+            return "its Python version changed"
     if layer.versioned:
         modules = module_hashes(layer)
         if version_inputs_hash(layer, modules) != metadata.version_inputs_hash:

@@ -1,0 +1,238 @@
+"""What locking says when it cannot be done; the whole message each time."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from ocistacks.errors import DigestError
+from ocistacks.platforms import Platform
+from ocistacks.progress import SilentReporter
+from ocistacks.request.plan import plan_stack
+from ocistacks.store.fetch import fetch_materials
+from ocistacks.store.store import Store
+
+RUNTIME = """
+[[runtimes]]
+name = "py"
+python_implementation = "cpython@3.13.5"
+requirements = {requirements}
+platforms = ["linux_x86_64", "win_amd64"]
+"""
+
+
+@pytest.fixture
+def refused(stack, refusal):
+    """A function from a runtime's requirements to the refusal to lock them."""
+
+    def refused(*requirements, uv=None):
+        stack.write(RUNTIME.format(requirements=list(requirements)), uv=uv)
+        answer = refusal()
+        assert not (stack.folder / "requirements").exists()
+        return answer
+
+    return refused
+
+
+def unsolvable(*told):
+    listed = "\n    ".join(told)
+    return (
+        "LockError",
+        (
+            "Layer py cannot be locked: uv finds no set of packages for it.\n"
+            "  where: layer py\n"
+            f"  found: {listed}\n"
+            "  expected: a wheel of every package for linux_x86_64, win_amd64\n"
+            "  hint: relax the requirement, narrow the layer's platforms, or add an index that has the "
+            "wheels"
+        ),
+    )
+
+
+def failed(*told):
+    listed = "\n    ".join(told)
+    return (
+        "LockError",
+        (
+            "Layer py cannot be locked: uv fails.\n"
+            "  where: layer py\n"
+            f"  found: {listed}\n"
+            "  hint: check the settings of uv, its indexes and their credentials, and the network"
+        ),
+    )
+
+
+def unfit(*told):
+    listed = "\n    ".join(told)
+    return (
+        "LockError",
+        (
+            "Layer py cannot be locked: packages have no wheel that fits.\n"
+            "  where: layer py\n"
+            f"  found: these wheels only:\n    {listed}\n"
+            "  expected: wheels for CPython 3.13, glibc@2.28 or older on Linux, macOS 13.0 or older\n"
+            "  hint: narrow the layer's platforms, raise linux_target or macosx_target, choose another "
+            "version, or build the wheel and add its folder with find-links"
+        ),
+    )
+
+
+def test_a_package_without_any_wheel(refused, index):
+    index.add_sdist("source", "1.0")
+
+    assert refused("source") == unsolvable(
+        "No solution found when resolving dependencies for linux_x86_64",
+        "Because source==1.0 has no usable wheels and only source==1.0 is available, we can "
+        "conclude that all versions of source cannot be used.",
+        "And because layer py depends on source, we can conclude that your requirements are "
+        "unsatisfiable.",
+        "hint: Wheels are required for `source` because building from source is disabled for all "
+        "packages (i.e., with `--no-build`)",
+    )
+
+
+def test_a_package_without_a_wheel_for_one_platform(refused, index):
+    index.add("native", "1.0", "cp313-cp313-manylinux_2_17_x86_64")
+
+    assert refused("native") == unsolvable(
+        "No solution found when resolving dependencies for win_amd64",
+        "Because native==1.0 has no win_amd64-compatible wheels and only native==1.0 is available, "
+        "we can conclude that all versions of native cannot be used.",
+        "And because layer py depends on native, we can conclude that your requirements are "
+        "unsatisfiable.",
+    )
+
+
+def test_wheels_that_want_a_newer_system_than_the_layer_allows(refused, index):
+    tags = ("cp313-cp313-manylinux_2_35_x86_64", "cp313-cp313-win_amd64")
+    index.add("new", "1.0", *tags)
+
+    assert refused("new") == unfit(
+        "new 1.0 on linux_x86_64: new-1.0-cp313-cp313-manylinux_2_35_x86_64.whl, "
+        "new-1.0-cp313-cp313-win_amd64.whl"
+    )
+
+
+def test_a_url_in_place_of_a_version(refused, index):
+    index.add("direct", "1.0")
+    server = index.url.removesuffix("/simple")
+
+    assert refused(f"direct @ {server}/files/direct-1.0-py3-none-any.whl") == unfit(
+        "direct 1.0 on linux_x86_64: none at all", "direct 1.0 on win_amd64: none at all"
+    )
+
+
+def test_a_package_that_the_index_does_not_know(refused):
+    assert refused("missing") == unsolvable(
+        "No solution found when resolving dependencies for linux_x86_64",
+        "Because missing was not found in the package registry and layer py depends on missing, we "
+        "can conclude that your requirements are unsatisfiable.",
+    )
+
+
+def test_requirements_that_exclude_each_other(refused, index):
+    index.add("base", "1.0")
+    index.add("base", "2.0")
+
+    assert refused("base<2", "base>=2") == unsolvable(
+        "No solution found when resolving dependencies for linux_x86_64",
+        "Because layer py depends on base<2 and base>=2, we can conclude that your requirements "
+        "are unsatisfiable.",
+    )
+
+
+def test_layers_that_exclude_each_other(stack, index, refusal):
+    index.add("base", "1.0")
+    index.add("base", "2.0")
+    stack.write(
+        RUNTIME.format(requirements=["base<2"])
+        + '[[frameworks]]\nname = "new"\nruntime = "py"\nrequirements = ["base>=2"]\n'
+    )
+
+    assert refusal() == (
+        "LockError",
+        (
+            "Layer framework-new cannot be locked: uv finds no set of packages for it.\n"
+            "  where: layer framework-new\n"
+            "  found: No solution found when resolving dependencies for linux_x86_64\n"
+            "    Because layer framework-new depends on base>=2 and base==1.0, we can conclude that "
+            "your requirements are unsatisfiable.\n"
+            "  expected: a wheel of every package for linux_x86_64, win_amd64, within base==1.0 "
+            "(layers below, constraint-dependencies)\n"
+            "  hint: relax the requirement, narrow the layer's platforms, or add an index that has the "
+            "wheels"
+        ),
+    )
+    assert not (stack.folder / "requirements").exists()
+
+
+def test_the_first_of_several_failing_layers_is_told(stack, index, refusal):
+    stack.write(
+        RUNTIME.format(requirements=[])
+        + "".join(
+            f'[[frameworks]]\nname = "{name}"\nruntime = "py"\nrequirements = ["{name}"]\n'
+            for name in ("zeta", "alpha", "mu")
+        )
+    )
+
+    for _ in range(3):
+        assert refusal()[1].splitlines()[1] == "  where: layer framework-zeta"
+
+
+def test_an_index_that_does_not_answer(refused):
+    uv = '[[tool.uv.index]]\nurl = "http://127.0.0.1:9/simple"\ndefault = true'
+
+    assert refused("base", uv=uv) == failed(
+        "Failed to fetch: http://127.0.0.1:9/simple/base/",
+        "error sending request for url (http://127.0.0.1:9/simple/base/)",
+        "client error (Connect)",
+        "tcp connect error",
+        "Connection refused (os error 111)",
+    )
+
+
+def test_a_setting_that_uv_does_not_know(refused, index):
+    uv = f'[tool.uv]\nindex = [{{url = "{index.url}", default = true}}]\nno-index = "often"'
+
+    assert refused(uv=uv) == (
+        "LockError",
+        (
+            "Layer py cannot be locked: uv does not understand its settings.\n"
+            "  where: [tool.uv] or venvstacks.uv.toml\n"
+            "  found: Failed to parse `pyproject.toml` during settings discovery:\n"
+            "    TOML parse error at line 11, column 12\n"
+            "    |\n"
+            '    11 | no-index = "often"\n'
+            "    |            ^^^^^^^\n"
+            '    invalid type: string "often", expected a boolean\n'
+            "  hint: correct the setting; uv would go on without any of them"
+        ),
+    )
+
+
+def test_a_wheel_whose_bytes_are_not_those_that_the_index_told(stack, index, tmp_path):
+    index.add("base", "1.0")
+    stack.write(RUNTIME.format(requirements=["base"]))
+    lock = stack.lock()["py"].lock
+    name = "base-1.0-py3-none-any.whl"
+    promised = hashlib.sha256(index.files[name]).hexdigest()
+    served = b"X" * len(index.files[name])
+    index.files[name] = served
+    store = Store(tmp_path / "store")
+    (plan,) = plan_stack(stack.read(), [lock], Platform.LINUX_X86_64)
+    wheels = [material for material in plan.materials if material.name == name]
+
+    with pytest.raises(DigestError) as caught:
+        fetch_materials(store, wheels, environment=stack.environment, reporter=SilentReporter())
+
+    url = f"{index.url.removesuffix('/simple')}/files/{name}"
+    assert str(caught.value) == (
+        "What was received is not what was promised; nothing of it was kept.\n"
+        f"  where: {name}, GET {url}\n"
+        f"  found: sha256:{hashlib.sha256(served).hexdigest()}\n"
+        f"  expected: sha256:{promised}\n"
+        "  hint: try again; if it stays so, the server or a proxy serves another file"
+    )
+    assert list((store.root / "blobs/sha256").iterdir()) == []
+    assert list((store.root / "temporary").iterdir()) == []
