@@ -57,10 +57,8 @@ class Download:
                     self._bound(received)
                     task.advance(len(chunk))
                     yield chunk
-            except (requests.exceptions.ChunkedEncodingError, requests.ConnectionError) as error:
-                broken = self._failure(f"{type(error).__name__}: {error}")
             except requests.RequestException as error:
-                raise self._failure(f"{type(error).__name__}: {error}") from error
+                broken = self._failure(f"{type(error).__name__}: {error}")
             else:
                 size = self.material.size
                 if size is None or received == size:
@@ -69,19 +67,25 @@ class Download:
         raise broken
 
     def _one_connection(self, start: int) -> Iterator[bytes]:
-        # Else a server may send the file compressed, and its bytes would not be the file's.
-        headers = {"Accept-Encoding": "identity"}
-        if start:
-            headers["Range"] = f"bytes={start}-"
-        with self.session.get(
-            self.url, stream=True, headers=headers, auth=self._credentials()
-        ) as response:
+        with self._answer(start) as response:
             dropped = self._repeated(response, start)
             for chunk in response.iter_content(_CHUNK_BYTES):
                 kept = chunk[dropped:]
                 dropped -= len(chunk) - len(kept)
                 if kept:
                     yield kept
+
+    def _answer(self, start: int) -> requests.Response:
+        # Else a server may send the file compressed, and its bytes would not be the file's.
+        headers = {"Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        try:
+            return self.session.get(
+                self.url, stream=True, headers=headers, auth=self._credentials()
+            )
+        except requests.RequestException as error:
+            raise self._failure(f"{type(error).__name__}: {error}") from error
 
     def _repeated(self, response: requests.Response, start: int) -> int:
         """Return how many bytes the server sends once more."""

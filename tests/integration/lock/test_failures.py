@@ -44,8 +44,8 @@ def unsolvable(*told):
             "  where: layer py\n"
             f"  found: {listed}\n"
             "  expected: a wheel of every package for linux_x86_64, win_amd64\n"
-            "  hint: relax the requirement, narrow the layer's platforms, or add an index that has the "
-            "wheels"
+            "  hint: relax the requirement, narrow the layer's platforms, or add an index that has "
+            "the wheels"
         ),
     )
 
@@ -71,9 +71,10 @@ def unfit(*told):
             "Layer py cannot be locked: packages have no wheel that fits.\n"
             "  where: layer py\n"
             f"  found: these wheels only:\n    {listed}\n"
-            "  expected: wheels for CPython 3.13, glibc@2.28 or older on Linux, macOS 13.0 or older\n"
-            "  hint: narrow the layer's platforms, raise linux_target or macosx_target, choose another "
-            "version, or build the wheel and add its folder with find-links"
+            "  expected: wheels for CPython 3.13, glibc@2.28 or older on Linux, macOS 13.0 or "
+            "older\n"
+            "  hint: narrow the layer's platforms, raise linux_target or macosx_target, choose "
+            "another version, or build the wheel and add its folder with find-links"
         ),
     )
 
@@ -156,12 +157,12 @@ def test_layers_that_exclude_each_other(stack, index, refusal):
             "Layer framework-new cannot be locked: uv finds no set of packages for it.\n"
             "  where: layer framework-new\n"
             "  found: No solution found when resolving dependencies for linux_x86_64\n"
-            "    Because layer framework-new depends on base>=2 and base==1.0, we can conclude that "
-            "your requirements are unsatisfiable.\n"
+            "    Because layer framework-new depends on base>=2 and base==1.0, we can conclude "
+            "that your requirements are unsatisfiable.\n"
             "  expected: a wheel of every package for linux_x86_64, win_amd64, within base==1.0 "
             "(layers below, constraint-dependencies)\n"
-            "  hint: relax the requirement, narrow the layer's platforms, or add an index that has the "
-            "wheels"
+            "  hint: relax the requirement, narrow the layer's platforms, or add an index that has "
+            "the wheels"
         ),
     )
     assert not (stack.folder / "requirements").exists()
