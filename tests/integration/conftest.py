@@ -100,7 +100,8 @@ def docker_engine(test_cache):
 def _answers(docker, environment):
     question = [docker, "version", "--format", "{{.Server.Version}}"]
     environment = {**os.environ, **environment}
-    return subprocess.run(question, env=environment, capture_output=True).returncode == 0
+    asked = subprocess.run(question, env=environment, capture_output=True, check=False)
+    return asked.returncode == 0
 
 
 @pytest.fixture(scope="session")

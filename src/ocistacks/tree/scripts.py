@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,9 +47,15 @@ def relocatable_header(python_name: str) -> bytes:
 
 
 def _interpreter_header(content: bytes, build_python: Path) -> bytes | None:
-    match = _THROUGH_SHELL.match(content) or _DIRECT.match(content)
-    if match is None:
-        return None
     # Scripts for another interpreter stay as their wheel has them, /usr/bin/env included.
-    named = match["python"].strip(b" '\"")
-    return match[0] if named == os.fsencode(build_python) else None
+    match = _DIRECT.match(content)
+    if match and match["python"].strip() == os.fsencode(build_python):
+        return match[0]
+    if match := _THROUGH_SHELL.match(content):
+        try:
+            words = shlex.split(os.fsdecode(match["python"]))
+        except ValueError:
+            return None  # quotes that no installer writes
+        if words == [str(build_python)]:
+            return match[0]
+    return None
