@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from ocistacks.builder.python_source.apt_mirrors import installed_mirrors
 from ocistacks.builder.python_source.fetching import fetch_release
 from ocistacks.builder.python_source.sources import source_release
 from ocistacks.progress import SilentReporter
-from ocistacks.store.store import Store
 
 ROOT = Path(__file__).parents[3]
 VERSION = "3.13.5"
@@ -42,68 +40,28 @@ def run(*command, environment=None, **options):
 
 
 @pytest.fixture(scope="session")
-def docker(tmp_path_factory):
-    """A function that calls the docker client: on the engine that answers, else on one of ours."""
-    if shutil.which("docker") and _answers({}):
-        yield _client({})
-        return
-    folder = tmp_path_factory.mktemp("engine")
-    address = f"unix://{folder}/docker.sock"
-    command = ["dockerd", "--host", address, "--data-root", folder / "data"]
-    command += ["--exec-root", folder / "exec", "--pidfile", folder / "pid"]
-    command += ["--bridge", "none", "--iptables=false"]
-    with (folder / "log").open("wb") as log:
-        engine = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        environment = {"DOCKER_HOST": address}
-        deadline = time.monotonic() + 60
-        while not _answers(environment):
-            assert engine.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline, (folder / "log").read_text()
-            time.sleep(0.2)
-        yield _client(environment)
-    finally:
-        engine.terminate()
-        engine.wait(timeout=60)
-        network = folder / "exec" / "netns" / "default"  # the engine leaves it mounted
-        if network.exists():
-            run("umount", network)
-        shutil.rmtree(folder / "data")
-
-
-def _answers(environment):
-    question = ["docker", "version", "--format", "{{.Server.Version}}"]
-    environment = {**os.environ, **environment}
-    asked = subprocess.run(question, env=environment, capture_output=True, check=False)
-    return asked.returncode == 0
-
-
-def _client(environment):
+def docker(docker_engine):
+    """A function that calls the docker client."""
     # The classic builder is the one that every engine has.
-    environment = {"DOCKER_BUILDKIT": "0", **environment}
+    environment = {"DOCKER_BUILDKIT": "0", "DOCKER_HOST": docker_engine}
     return lambda *words, **options: run("docker", *words, environment=environment, **options)
 
 
 @pytest.fixture(scope="session")
-def store():
-    return Store.default(os.environ)
-
-
-@pytest.fixture(scope="session")
-def tarball(store):
+def tarball(test_store):
     release = source_release(VERSION, debian_mirrors=installed_mirrors())
-    return fetch_release(release, store, environment=os.environ, reporter=SilentReporter())
+    return fetch_release(release, test_store, environment=os.environ, reporter=SilentReporter())
 
 
 @pytest.fixture(scope="session")
-def base_tar(store):
-    """A bare Debian of this machine's release, kept beside the store: a minute's work."""
+def base_tar(test_cache, test_store):
+    """A bare Debian of this machine's release, kept in the cache: a minute's work."""
     facts = dict(
         line.split("=", 1) for line in Path("/etc/os-release").read_text().split("\n") if line
     )
     suite = facts["VERSION_CODENAME"].strip('"')
-    path = store.root / "test-bases" / f"{suite}.tar"
-    with store.exclusively(f"test-base-{suite}"):
+    path = test_cache / "bases" / f"{suite}.tar"
+    with test_store.exclusively(f"test-base-{suite}"):
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             partial = path.with_suffix(".partial.tar")
@@ -179,35 +137,23 @@ def source_image(docker, base_image, build_words):
 
 
 @pytest.fixture(scope="session")
-def build_runtime(docker, source_image, tarball, tmp_path_factory):
-    """A function that builds a runtime in a container as locked up as a builder's."""
-    results = {}
-
-    def build(work, jobs):
-        if work not in results:
-            folder = tmp_path_factory.mktemp("runtime")
-            container = docker(
-                *["create", "--network=none", "--read-only", "--cap-drop=ALL", "--pids-limit=512"],
-                *["--security-opt=no-new-privileges", "--volume=/work", "--volume=/materials"],
-                *[source_image, "ocistacks.builder.python_source.build"],
-                *["--source", "/materials/release.tar.xz", "--output", "/work/python.tar.zst"],
-                *["--work", work, "--jobs", jobs],
-            ).strip()
-            try:
-                docker("cp", tarball, f"{container}:/materials/release.tar.xz")
-                printed = docker("start", "--attach", container)
-                docker("cp", f"{container}:/work/python.tar.zst", folder)
-            finally:
-                docker("rm", "--force", "--volumes", container)
-            results[work] = Built(folder / "python.tar.zst", json.loads(printed))
-        return results[work]
-
-    return build
-
-
-@pytest.fixture(scope="session")
-def runtime(build_runtime):
-    return build_runtime("/work/build", 2)
+def runtime(docker, source_image, tarball, tmp_path_factory):
+    """A runtime that was built in a container as locked up as a builder's."""
+    folder = tmp_path_factory.mktemp("runtime")
+    container = docker(
+        *["create", "--network=none", "--read-only", "--cap-drop=ALL", "--pids-limit=512"],
+        *["--security-opt=no-new-privileges", "--volume=/work", "--volume=/materials"],
+        *[source_image, "ocistacks.builder.python_source.build"],
+        *["--source", "/materials/release.tar.xz", "--output", "/work/python.tar.zst"],
+        *["--work", "relative/and/much/deeper", "--jobs", 3],
+    ).strip()
+    try:
+        docker("cp", tarball, f"{container}:/materials/release.tar.xz")
+        printed = docker("start", "--attach", container)
+        docker("cp", f"{container}:/work/python.tar.zst", folder)
+    finally:
+        docker("rm", "--force", "--volumes", container)
+    return Built(folder / "python.tar.zst", json.loads(printed))
 
 
 @pytest.fixture(scope="session")
