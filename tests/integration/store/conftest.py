@@ -57,6 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.waits_for is not None:
             answer.waits_for.wait(timeout=20)
         self.send_response(answer.status)
+        self.send_header("Connection", "close")
         length = len(answer.body) if answer.promised is None else answer.promised
         if length >= 0:
             self.send_header("Content-Length", str(length))
@@ -64,7 +65,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer.body)
-        self.close_connection = True
 
     def log_message(self, *arguments: object) -> None:
         """Say nothing."""
