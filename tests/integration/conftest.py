@@ -45,12 +45,14 @@ def required(program, package):
     return path
 
 
-def no_word(_line):
-    """Listen to nothing."""
+@pytest.fixture(scope="session")
+def image_options():
+    """A function that gives the options of a builder image in an environment."""
 
+    def options(environment, base_image=None):
+        return ImageOptions(base_image=base_image, environment=environment, say=lambda _line: None)
 
-def image_options(environment):
-    return ImageOptions(base_image=None, environment=environment, say=no_word)
+    return options
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +97,15 @@ def docker_engine(test_cache):
         finally:
             engine.terminate()
             engine.wait(timeout=START_SECONDS)
+            _unmount_below(folder)
+
+
+def _unmount_below(folder):
+    """Unmount what an engine leaves mounted below a folder when it ends."""
+    mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for place in reversed(mounted):
+        if Path(place).is_relative_to(folder):
+            subprocess.run(["umount", place], check=True)
 
 
 def _answers(docker, environment):
@@ -123,13 +134,11 @@ def podman_environment(test_cache):
     }
     yield environment
     # The storage stays; what podman leaves mounted there does not.
-    for mounted in (folder / "root" / "overlay", folder / "run"):
-        if mounted.is_mount():
-            subprocess.run(["umount", mounted], check=True)
+    _unmount_below(folder)
 
 
 @pytest.fixture(scope="session")
-def python_pin(test_store):
+def python_pin(test_store, image_options):
     """The pin of a CPython that is compiled from the release tarball once, and then stays."""
     stack = read_stack(ROOT / "examples" / "sklearn" / "venvstacks.toml", environment={})
     resolve = RuntimePythons(

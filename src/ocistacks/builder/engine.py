@@ -15,7 +15,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -191,15 +191,17 @@ def _podman_address(environment: Mapping[str, str]) -> Iterator[str]:
 @contextmanager
 def _podman_service(environment: Mapping[str, str]) -> Iterator[str]:
     """Run ``podman system service`` on a socket of our own until exit."""
-    with tempfile.TemporaryDirectory(prefix="ocistacks-podman-") as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ocistacks-podman-"))
         socket = Path(folder) / "podman.sock"
+        # A file, because a pipe that nobody reads would fill and stop the service.
+        log = stack.enter_context((Path(folder) / "log").open("w+", errors="replace"))
         process = subprocess.Popen(
             ["podman", "system", "service", "--time", "0", f"unix://{socket}"],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=log,
             # An interrupt from the terminal is not for the service: containers are removed first.
             start_new_session=True,
         )
@@ -208,18 +210,19 @@ def _podman_service(environment: Mapping[str, str]) -> Iterator[str]:
             while not (socket.is_socket() and _listens(socket)):
                 if process.poll() is not None or time.monotonic() > deadline:
                     process.kill()
-                    _out, told = process.communicate()
+                    process.wait()
+                    log.seek(0)
                     raise EngineError(
                         "Podman's service does not start.",
                         where="podman system service",
-                        found=told.strip()[-1000:] or "no answer in time",
+                        found=log.read().strip()[-1000:] or "no answer in time",
                         hint="try: podman info; or use --builder docker or local",
                     )
                 time.sleep(0.05)
             yield f"unix://{socket}"
         finally:
             process.terminate()
-            process.communicate()
+            process.wait()
 
 
 def _listens(socket_path: Path) -> bool:

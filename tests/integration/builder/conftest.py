@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "sklearn"
-NOT_IN_A_CHECKOUT = shutil.ignore_patterns("__pycache__", "requirements", "_*")
+NOT_IN_A_CHECKOUT = shutil.ignore_patterns(
+    *("__pycache__", "requirements", "_build", "_artifacts", "_export")
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,14 @@ def make_checkout(tmp_path_factory, locked_example):
         folder = tmp_path_factory.mktemp(name)
         shutil.copytree(ROOT / "src", folder / "src", ignore=NOT_IN_A_CHECKOUT)
         shutil.copytree(locked_example, folder / "examples" / "sklearn")
+        told = subprocess.run(
+            [sys.executable, "-c", "import ocistacks; print(ocistacks.__file__)"],
+            env={**os.environ, "PYTHONPATH": str(folder / "src")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert told.stdout == f"{folder}/src/ocistacks/__init__.py\n"
         return Checkout(folder=folder)
 
     return make
