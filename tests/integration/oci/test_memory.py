@@ -15,8 +15,8 @@ from ocistacks.platforms import Platform
 
 GIGABYTE = 1_000_000_000
 LARGEST_PEAK_BYTES = 200_000_000
-COPY = """
-import json, resource, sys
+COPY = r"""
+import json, re, sys
 from ocistacks.oci.open import open_sink, open_source
 from ocistacks.oci.reference import parse_reference
 from ocistacks.oci.transfer import copy_objects
@@ -25,7 +25,9 @@ here, there = map(parse_reference, sys.argv[1:])
 with open_source(here, environment={}) as source, open_sink(there, environment={}) as sink:
     root = source.resolve(here.target)
     summary = copy_objects(source, sink, root, tag=there.tag, reporter=SilentReporter())
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+# Not getrusage: its peak begins with that of the process that this one was forked from.
+with open("/proc/self/status") as status:
+    peak = int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1]) * 1024
 print(json.dumps({"peak": peak, "sent": summary.sent_bytes}))
 """
 
