@@ -11,6 +11,8 @@ from ocistacks.blob.model import Blob
 from ocistacks.builder import inside
 from ocistacks.builder.answers import adopt_answer
 from ocistacks.builder.task import Task
+from ocistacks.request.modules import modules_tar
+from ocistacks.spec.model import ApplicationSpec
 from ocistacks.store.fetch import fetch_materials
 from ocistacks.store.records import read_record, write_record
 
@@ -111,9 +113,11 @@ def _gather(
         reporter=reporter,
     )
     for plan in plans:
-        modules = plan.request.modules
-        if modules is not None and plan.modules is not None and not store.has_blob(modules.digest):
-            store.add_blob(modules.digest, [plan.modules], what="launch and support modules")
+        modules, layer = plan.request.modules, plan.layer
+        if modules is None or not isinstance(layer, ApplicationSpec):
+            continue
+        if not store.has_blob(modules.digest):
+            store.add_blob(modules.digest, modules_tar(layer), what="launch and support modules")
 
 
 def _build(

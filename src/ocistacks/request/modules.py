@@ -6,7 +6,6 @@ and contents alone.
 
 from __future__ import annotations
 
-import io
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -19,27 +18,29 @@ if TYPE_CHECKING:
     from ocistacks.spec.model import ApplicationSpec
 
 _MODE = 0o644
+_CHUNK_BYTES = 1 << 20
 
 
-def modules_tar(layer: ApplicationSpec) -> bytes:
-    """Return the tar of an application's modules, each at the top level under its own name.
+def modules_tar(layer: ApplicationSpec) -> Iterator[bytes]:
+    """Yield the tar of an application's modules, each at the top level under its own name.
 
-    Source files are small, so the tar is held in memory.
+    It is made anew at each call, and never held as a whole: a module may bring large data.
     """
     entries = sorted(
         entry
         for module in (layer.launch_module, *layer.support_modules)
         for entry in _entries(module)
     )
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name, path in entries:
-            content = path.read_bytes()
+    for name, path in entries:
+        with path.open("rb") as stream:
             header = tarfile.TarInfo(name)
-            header.size = len(content)
+            header.size = path.stat().st_size
             header.mode = _MODE
-            archive.addfile(header, io.BytesIO(content))
-    return buffer.getvalue()
+            yield header.tobuf(tarfile.PAX_FORMAT)
+            while chunk := stream.read(_CHUNK_BYTES):
+                yield chunk
+        yield b"\0" * (-header.size % tarfile.BLOCKSIZE)
+    yield b"\0" * (2 * tarfile.BLOCKSIZE)
 
 
 def _entries(module: Path) -> Iterator[tuple[str, Path]]:

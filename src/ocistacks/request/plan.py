@@ -32,8 +32,6 @@ class PlannedLayer:
     request: BuildRequest
     input_digest: Digest
     materials: tuple[Material, ...]
-    modules: bytes | None
-    """The tar of launch and support modules, for an application."""
 
     @property
     def layer(self) -> LayerSpec:
@@ -88,7 +86,6 @@ def _plan_layer(
     needs_python = isinstance(layer, RuntimeSpec) or settings.bytecode
     if needs_python:
         materials.append(python_material(pin))
-    modules = modules_tar(layer) if isinstance(layer, ApplicationSpec) else None
     request = BuildRequest(
         kind=layer.kind,
         install_target=lock.install_target,
@@ -100,7 +97,7 @@ def _plan_layer(
         ),
         lower_targets=tuple(targets[below.environment_name] for below in lower_layers(layer)),
         wheels=tuple(sorted(wheels, key=lambda wheel: wheel.name)),
-        modules=_modules_input(layer, modules),
+        modules=_modules_input(layer),
         bytecode=settings.bytecode,
         compression=settings.compression,
         compression_level=settings.compression_level,
@@ -110,14 +107,15 @@ def _plan_layer(
         request=request,
         input_digest=request.input_digest,
         materials=tuple(materials),
-        modules=modules,
     )
 
 
-def _modules_input(layer: LayerSpec, modules: bytes | None) -> ModulesInput | None:
-    if not isinstance(layer, ApplicationSpec) or modules is None:
+def _modules_input(layer: LayerSpec) -> ModulesInput | None:
+    if not isinstance(layer, ApplicationSpec):
         return None
-    return ModulesInput(launch_module=layer.launch_module_name, digest=Digest.of_bytes(modules))
+    return ModulesInput(
+        launch_module=layer.launch_module_name, digest=Digest.of_chunks(modules_tar(layer))
+    )
 
 
 def _pin(lock: LayerLock, platform: Platform) -> PythonPin:

@@ -143,7 +143,8 @@ def _unpack_modules(archive: Path, site_packages: Path) -> None:
                     hint="give the module another name",
                 )
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content.read())
+            with target.open("wb") as stream:
+                shutil.copyfileobj(content, stream)
 
 
 def _remove_bytecode(tree: Path) -> None:

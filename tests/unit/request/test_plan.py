@@ -16,6 +16,7 @@ from ocistacks.lock.python_pin import PythonPin
 from ocistacks.lock.read import LayerLock, parse_pylock
 from ocistacks.platforms import Platform
 from ocistacks.request.materials import python_material
+from ocistacks.request.modules import modules_tar
 from ocistacks.request.plan import plan_stack
 from ocistacks.spec.parse import parse_stack
 
@@ -157,7 +158,8 @@ def test_a_local_wheel_is_found_from_the_lock(plan, tmp_path):
 
 def test_modules_travel_as_one_tar_that_knows_names_and_contents_alone(plan, tmp_path):
     first = plan({})["app-run"]
-    with tarfile.open(fileobj=io.BytesIO(first.modules)) as archive:
+    content = b"".join(modules_tar(first.layer))
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         members = [(one.name, one.mode, one.mtime, one.uid) for one in archive]
     assert members == [
         ("pkg/__init__.py", 0o644, 0, 0),
@@ -165,7 +167,7 @@ def test_modules_travel_as_one_tar_that_knows_names_and_contents_alone(plan, tmp
         ("run.py", 0o644, 0, 0),
     ]
     assert first.request.modules.launch_module == "run"
-    assert first.request.modules.digest == Digest.of_bytes(first.modules)
+    assert first.request.modules.digest == Digest.of_bytes(content)
     (tmp_path / "run.py").chmod(0o600)
     os.utime(tmp_path / "run.py", (1, 1))
     assert plan({})["app-run"].input_digest == first.input_digest
