@@ -29,6 +29,8 @@ default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+# By default all storages of a user share this folder, and a reset of one confuses the others.
+tmp_dir = "{folder}/tmp"
 """
 STORAGE_CONFIGURATION = """\
 [storage]
@@ -123,7 +125,7 @@ def podman_environment(test_cache):
     folder = test_cache / "podman"
     folder.mkdir(exist_ok=True)
     settings = folder / "containers.conf"
-    settings.write_text(CONTAINERS_CONFIGURATION)
+    settings.write_text(CONTAINERS_CONFIGURATION.format(folder=folder))
     storage = folder / "storage.conf"
     storage.write_text(STORAGE_CONFIGURATION.format(folder=folder))
     without_engine = {key: value for key, value in os.environ.items() if key != "CONTAINER_HOST"}

@@ -6,6 +6,7 @@ volume of the engine as a stream, once; the task's files go in and its output co
 
 from __future__ import annotations
 
+import threading
 import uuid
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from ocistacks.builder.task import FIXED_ENVIRONMENT
 from ocistacks.errors import BuildError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from docker import DockerClient
@@ -34,6 +35,7 @@ _WORK = "/work"
 _USER = "1000:1000"
 _PROCESSES = 2048
 _TOLD_LINES = 40
+_LAST_LINES_SECONDS = 5.0
 
 
 class ContainerBuilder:
@@ -73,26 +75,27 @@ class ContainerBuilder:
                 container.start()
                 if self._stopped:
                     container.kill()
-                told = _follow(container, on_step)
-                code = int(container.wait()["StatusCode"])
+                code = _followed(container, on_step)
                 if code != 0:
+                    told = container.logs(stdout=False, stderr=True, tail=_TOLD_LINES)
+                    lines = told.decode(errors="replace").splitlines()
                     raise BuildError(
                         f"{task.name} could not be built.",
                         where=f"builder {self.name}, exit code {code}",
-                        found="\n    ".join(told) or "no word",
+                        found="\n    ".join(lines) or "no word",
                     )
                 answer = container.logs(stdout=True, stderr=False).decode().splitlines()
                 receive(container, f"{_WORK}/{task.output}", output)
         return answer[-1] if answer else ""
 
     def stop(self) -> None:
-        """End the containers that run, from another thread; see ``Builder.stop``."""
+        """Remove the containers, from another thread; see ``Builder.stop``."""
         import docker.errors
 
         self._stopped = True
         for name in tuple(self._running):
             with suppress(docker.errors.APIError):
-                self._client.api.kill(name)
+                self._client.api.remove_container(name, force=True, v=True)
 
     def _image(self, toolchain: Toolchain) -> str:
         # Looked for once: all tasks of a command run in one image, whatever is edited meanwhile.
@@ -168,16 +171,24 @@ def _removed_afterwards(client: DockerClient, name: str) -> Iterator[None]:
             client.api.remove_container(name, force=True, v=True)
 
 
-def _follow(container: Container, on_step: Callable[[str], None]) -> list[str]:
-    """Tell each line of the container's stderr until it ends; return the last ones."""
-    told: list[str] = []
-    rest = ""
+def _followed(container: Container, on_step: Callable[[str], None]) -> int:
+    """Tell each line of the container's stderr until it ends; return its exit code."""
     stream = container.logs(stdout=False, stderr=True, follow=True, stream=True)
+    follower = threading.Thread(target=_tell, args=(stream, on_step), daemon=True)
+    follower.start()
+    code = int(container.wait()["StatusCode"])
+    # Some engines do not end the stream of a container that ended while it was asked for.
+    follower.join(_LAST_LINES_SECONDS)
+    if follower.is_alive():
+        stream.close()
+    return code
+
+
+def _tell(stream: Iterable[bytes], on_step: Callable[[str], None]) -> None:
+    rest = ""
     for chunk in stream:
         *lines, rest = (rest + chunk.decode(errors="replace")).split("\n")
         for line in lines:
-            told.append(line)
             on_step(line)
-    with suppress(AttributeError):
-        stream.close()
-    return [*told, *filter(None, [rest])][-_TOLD_LINES:]
+    if rest:
+        on_step(rest)
