@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ocistacks.progress import Task, Unit
 
 
+_WORTH_A_LINE_BYTES = 100_000
+
+
 class _AmountColumn(ProgressColumn):
     """Bytes with their rate, or a plain count, by what the task is measured in."""
 
@@ -106,6 +109,8 @@ class ConsoleReporter:
             if progress is not None:
                 progress.remove_task(number)
         seconds = time.monotonic() - started
+        if unit == "bytes" and counting.amount < _WORTH_A_LINE_BYTES and seconds < 1:
+            return
         if unit == "bytes":
             rate = decimal(int(counting.amount / seconds)) if seconds > 0 else "-"
             self.say(f"{label}: {decimal(counting.amount)} in {seconds:.1f} s ({rate}/s)")
