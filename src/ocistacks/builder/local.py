@@ -40,12 +40,12 @@ _TOLD_LINES = 40
 class Isolation:
     """The commands before a task's own that isolate it: ``here`` shows it this machine.
 
-    ``within`` shows it a toolchain root; None where the kernel refuses namespaces and the user
-    allowed to go on without.
+    ``here`` is given the working folder and that of the materials. ``within`` shows it a toolchain
+    root; None where the kernel refuses namespaces and the user allowed to go on without.
     """
 
     name: str
-    here: Callable[[Path], Sequence[str]]
+    here: Callable[[Path, Path], Sequence[str]]
     within: Callable[[View], Sequence[str]] | None
 
 
@@ -137,7 +137,7 @@ class LocalBuilder:
             return self._call_within(self._isolation.within, root, work)
         environment = {**_interpreter_environment(), "HOME": str(work), "TMPDIR": str(work)}
         return _Call(
-            command=(*_located(self._isolation.here(work)), sys.executable),
+            command=(*_located(self._isolation.here(work, self._materials)), sys.executable),
             environment={**FIXED_ENVIRONMENT, **environment},
             materials=str(self._materials),
         )
@@ -157,7 +157,7 @@ class LocalBuilder:
 
     @property
     def _materials(self) -> Path:
-        return self._store.root / "blobs" / "sha256"
+        return _materials_of(self._store)
 
     def _refuse_unusable(self, root: Path | None) -> None:
         """Raise EngineError if the interpreter does not run, or not find this package."""
@@ -196,7 +196,7 @@ def local_builder(
     )
     refusals = []
     for isolation in candidates:
-        refusal = _refusal(isolation.here(store.root / "temporary"))
+        refusal = _refusal(isolation.here(store.root / "temporary", _materials_of(store)))
         if refusal is None:
             return LocalBuilder(store, isolation, say)
         refusals.append(f"{isolation.name}: {refusal}")
@@ -210,20 +210,26 @@ def local_builder(
         )
     say("This build is not hermetic: the kernel gives no namespaces (--allow-unconfined).")
     return LocalBuilder(
-        store, Isolation(name="unconfined", here=lambda _work: (), within=None), say
+        store, Isolation(name="unconfined", here=lambda _work, _materials: (), within=None), say
     )
 
 
-def _bubblewrap(work: Path) -> Sequence[str]:
+def _materials_of(store: Store) -> Path:
+    return store.root / "blobs" / "sha256"
+
+
+def _bubblewrap(work: Path, materials: Path) -> Sequence[str]:
     return (
         *("bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+        # Named although / is there: the store may lie on /dev/shm, which the new /dev hides.
+        *("--ro-bind", str(materials), str(materials)),
         *("--bind", str(work), str(work), "--chdir", str(work)),
         *("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
     )
 
 
-def _unshare(work: Path) -> Sequence[str]:
-    del work  # unshare keeps the whole file system writable to the user that it was anyway
+def _unshare(work: Path, materials: Path) -> Sequence[str]:
+    del work, materials  # unshare leaves the whole file system to the user as it was
     return (*UNSHARE, "--mount-proc", "--")
 
 
