@@ -21,6 +21,42 @@ def test_a_second_lock_rewrites_nothing(command_line, stack):
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files} == before
 
 
+def test_show_tells_layers_and_locks(command_line, stack):
+    assert command_line.succeed("show", stack) == (
+        "venvstacks.toml\n"
+        "  runtimes\n"
+        "    cpython-3.13\n"
+        "  frameworks\n"
+        "    framework-sklearn\n"
+        "      cpython-3.13\n"
+        "  applications\n"
+        "    app-classification-demo\n"
+        "      framework-sklearn\n"
+        "      cpython-3.13\n"
+        "    app-clustering-demo\n"
+        "      framework-sklearn\n"
+        "      cpython-3.13\n"
+    )
+    told = json.loads(command_line.succeed("show", stack, "--json"))
+    assert told["spec_name"] == "venvstacks.toml"
+    assert told["frameworks"] == [
+        {
+            "name": "framework-sklearn",
+            "install_target": "framework-sklearn",
+            "has_valid_lock": True,
+            "selected_operations": None,
+            "dependencies": [
+                {
+                    "name": "cpython-3.13",
+                    "install_target": "cpython-3.13",
+                    "has_valid_lock": True,
+                    "selected_operations": None,
+                }
+            ],
+        }
+    ]
+
+
 def test_a_second_build_is_up_to_date(command_line, stack):
     told = command_line.succeed("build", stack)
     assert told.count("up to date") == 4

@@ -17,6 +17,7 @@ from ocistacks.cli.pull import pull
 from ocistacks.cli.push import push
 from ocistacks.cli.run import run
 from ocistacks.cli.schema import schema
+from ocistacks.cli.show import show
 from ocistacks.errors import OcistacksError
 
 app = typer.Typer(
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lock, build, publish, push, pull, run, schema):
+for command in (show, lock, build, publish, push, pull, run, schema):
     app.command()(command)
 app.add_typer(builder, name="builder")
 

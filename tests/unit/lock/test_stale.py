@@ -12,6 +12,7 @@ from ocistacks.lock.metadata import LockMetadata
 from ocistacks.lock.module_hash import module_hash, module_hashes
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.read import stale_reason
+from ocistacks.lock.status import stack_status
 
 STACK = """
 [[runtimes]]
@@ -124,3 +125,43 @@ def test_a_packages_hash_is_of_its_folders_in_order(tmp_path):
     parts = ["pkg", "a.py", sha256("a"), "b.py", sha256("b")]
     parts += ["Sub", "d.py", sha256("d"), "sub", "c.py", sha256("c")]
     assert module_hash(folder) == f"sha256/{hashlib.sha256(''.join(parts).encode()).hexdigest()}"
+
+
+def test_the_status_of_a_locked_stack(locked):
+    status = stack_status(locked(STACK))
+    assert [layer.summary for layer in status.layers] == ["py", "app-run -> app-run@1"]
+    assert status.to_json() == {
+        "spec_name": "venvstacks.toml",
+        "runtimes": [
+            {
+                "name": "py",
+                "install_target": "py",
+                "has_valid_lock": True,
+                "selected_operations": None,
+                "dependencies": [],
+            }
+        ],
+        "frameworks": [],
+        "applications": [
+            {
+                "name": "app-run",
+                "install_target": "app-run@1",
+                "has_valid_lock": True,
+                "selected_operations": None,
+                "dependencies": [
+                    {
+                        "name": "py",
+                        "install_target": "py",
+                        "has_valid_lock": True,
+                        "selected_operations": None,
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def test_the_status_of_a_stale_lock_has_a_star_and_no_version(locked):
+    status = stack_status(locked(STACK.replace('requirements = ["a"]', 'requirements = ["b"]')))
+    assert [layer.summary for layer in status.layers] == ["py", "*app-run -> app-run@???"]
+    assert [layer.stale for layer in status.layers] == [None, "its requirements changed"]
