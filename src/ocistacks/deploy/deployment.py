@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
 
 from ocistacks.digests import Digest
@@ -17,6 +18,8 @@ from ocistacks.store.records import read_record, write_record
 from ocistacks.store.store import remove_tree
 
 RECORD_FILE = ".ocistacks-deployment.json"
+LOCK_FILE = ".ocistacks-deployment.lock"
+_INCOMING = ".incoming-"
 
 
 class Deployment(BaseModel):
@@ -37,16 +40,17 @@ def read_deployment(target: Path) -> Deployment | None:
     if record is not None:
         return record
     try:
-        occupied = target.exists() and (not target.is_dir() or any(target.iterdir()))
+        is_folder = target.is_dir()
+        names = sorted(path.name for path in target.iterdir()) if is_folder else []
+        strangers = [name for name in names if name != LOCK_FILE and not _is_partial(name)]
+        occupied = bool(strangers) or (target.exists() and not is_folder)
     except OSError as error:
         raise unwritable(target, error) from error
     if occupied:
         raise TargetError(
             "The target folder is not empty, and no deployment of ocistacks.",
             where=str(target),
-            found="a file"
-            if target.is_file()
-            else ", ".join(sorted(path.name for path in target.iterdir())[:5]),
+            found=", ".join(strangers[:5]) or "a file",
             expected="an empty folder, or none",
             hint="choose another folder",
         )
@@ -56,34 +60,48 @@ def read_deployment(target: Path) -> Deployment | None:
 def write_deployment(target: Path, trees: Mapping[str, tuple[Digest, Path]]) -> int:
     """Let ``target`` hold exactly the given trees: name to blob digest and folder in the store.
 
-    Layers that are there already stay; a layer appears complete or not at all. Returns how many
-    layers were linked or copied.
+    Layers that are there already stay; a layer appears complete or not at all. One process works
+    on a deployment at a time; what a killed one left is cleared away. Returns how many layers were
+    linked or copied.
 
     Raises:
         TargetError: the target holds something else, or cannot be written.
     """
-    present = read_deployment(target)
-    before = present.layers if present is not None else {}
     wanted = {name: digest for name, (digest, _tree) in trees.items()}
-    changed = [name for name, digest in wanted.items() if before.get(name) != digest]
-    gone = [name for name in before if name not in wanted]
-    if present is not None and not changed and not gone:
+    present = read_deployment(target)
+    if present is not None and present.layers == wanted:
         return 0
     try:
         target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=target, prefix=".incoming-", ignore_cleanup_errors=True
-        ) as folder:
-            for name in changed:
-                link_tree(trees[name][1], Path(folder) / name)
-            # From here on only renames: the record says what is complete.
-            for name in (*changed, *gone):
-                _replace(target / name, Path(folder) / name, Path(folder) / f"{name}.old")
-            write_record(target / RECORD_FILE, Deployment(layers=wanted))
-            for leftover in Path(folder).iterdir():
-                remove_tree(leftover)
+        with FileLock(target / LOCK_FILE):
+            return _write(target, wanted, {name: tree for name, (_digest, tree) in trees.items()})
     except OSError as error:
         raise unwritable(target, error) from error
+
+
+def _write(target: Path, wanted: Mapping[str, Digest], trees: Mapping[str, Path]) -> int:
+    present = read_deployment(target)
+    if present is None:
+        # First of all the folder is marked as ours, so that a run after a kill goes on here.
+        write_record(target / RECORD_FILE, Deployment(layers={}))
+    for leftover in target.iterdir():
+        if leftover.name.startswith(_INCOMING):
+            remove_tree(leftover)
+        elif _is_partial(leftover.name):
+            leftover.unlink()
+    before = present.layers if present is not None else {}
+    changed = [name for name, digest in wanted.items() if before.get(name) != digest]
+    gone = [name for name in before if name not in wanted]
+    incoming = Path(tempfile.mkdtemp(dir=target, prefix=_INCOMING))
+    try:
+        for name in changed:
+            link_tree(trees[name], incoming / name)
+        # From here on only renames: the record says what is complete.
+        for name in (*changed, *gone):
+            _replace(target / name, incoming / name, incoming / f"{name}.old")
+        write_record(target / RECORD_FILE, Deployment(layers=wanted))
+    finally:
+        remove_tree(incoming)
     return len(changed)
 
 
@@ -106,6 +124,11 @@ def link_tree(source: Path, target: Path) -> None:
                     os.link(entry.path, path)
                 except OSError:
                     shutil.copy2(entry.path, path)
+
+
+def _is_partial(name: str) -> bool:
+    """Whether a file is a record that a killed process was writing (see ``atomic_file``)."""
+    return name.startswith(f".{RECORD_FILE}.")
 
 
 def _replace(place: Path, new: Path, old: Path) -> None:
