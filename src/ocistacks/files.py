@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,9 @@ from ocistacks.errors import TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_COPY_BYTES = 1 << 20
 
 
 @contextmanager
@@ -48,6 +52,31 @@ def write_text_atomically(path: Path, text: str) -> None:
             return
     with atomic_file(path) as stream:
         stream.write(content)
+
+
+def link_or_copy(source: Path, target: Path) -> bool:
+    """Make ``target`` the same file as ``source``, or a copy of it on another file system.
+
+    Returns False if it was that file already. The name is exchanged in one step.
+
+    Raises:
+        TargetError: the folder cannot be written.
+    """
+    try:
+        if target.exists() and target.samefile(source):
+            return False
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
+            temporary = Path(folder) / target.name
+            try:
+                os.link(source, temporary)
+            except OSError:  # another file system, or one without links
+                with atomic_file(temporary) as stream, source.open("rb") as content:
+                    shutil.copyfileobj(content, stream, _COPY_BYTES)
+            temporary.replace(target)
+    except OSError as error:
+        raise unwritable(target, error) from error
+    return True
 
 
 def unwritable(path: Path, error: OSError) -> TargetError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from ocistacks.blob.unpack import Unpacked, unpack_blob
@@ -125,5 +126,5 @@ def _make_read_only(folder: Path) -> None:
         for name in files:
             path = os.path.join(parent, name)  # noqa: PTH118 - called for every file of a layer
             mode = os.lstat(path).st_mode
-            if not os.path.islink(path):  # noqa: PTH114 - the same
+            if not stat.S_ISLNK(mode):
                 os.chmod(path, mode & 0o555)  # noqa: PTH101 - the same

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocistacks.deploy.venvstacks_metadata import (
@@ -17,12 +14,12 @@ from ocistacks.deploy.venvstacks_metadata import (
     next_archive_build,
     stack_metadata,
 )
-from ocistacks.files import atomic_file, unwritable, write_text_atomically
+from ocistacks.files import link_or_copy, write_text_atomically
 from ocistacks.oci.assemble_stack import describe_layer
-from ocistacks.oci.source import file_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.spec.names import LayerKind
@@ -66,32 +63,6 @@ def publish_archives(
         listed.append((built.plan.request.kind, metadata))
     write_text_atomically(folder / STACK_FILE, _json(stack_metadata(listed)))
     return tuple(published)
-
-
-def link_or_copy(source: Path, target: Path) -> bool:
-    """Make ``target`` the same file as ``source``, or a copy of it on another file system.
-
-    Returns False if it was that file already. The name is exchanged in one step.
-
-    Raises:
-        TargetError: the folder cannot be written.
-    """
-    try:
-        if target.exists() and target.samefile(source):
-            return False
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
-            temporary = Path(folder) / target.name
-            try:
-                os.link(source, temporary)
-            except OSError:
-                with atomic_file(temporary) as stream:
-                    for chunk in file_chunks(source):
-                        stream.write(chunk)
-            temporary.replace(target)
-    except OSError as error:
-        raise unwritable(target, error) from error
-    return True
 
 
 def _read(path: Path) -> dict[str, Any] | None:

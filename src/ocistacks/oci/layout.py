@@ -11,17 +11,14 @@ under a lock.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock
 
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, NotFoundError, TargetError, TransferError
-from ocistacks.files import atomic_file, unwritable
+from ocistacks.files import atomic_file, link_or_copy, unwritable
 from ocistacks.oci import annotations as keys
 from ocistacks.oci import media_types
 from ocistacks.oci.model import Descriptor, Index, bound_document, read_kind
@@ -30,6 +27,7 @@ from ocistacks.oci.source import file_chunks, verified_chunks, verified_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ocistacks.oci.source import Content
 
@@ -173,11 +171,7 @@ class ImageLayout:
                 expected=f"{descriptor.size} bytes",
                 hint="remove the file and build the layer again",
             )
-        target = self.blob_path(descriptor.digest)
-        if not _link(path, target):
-            with atomic_file(target) as stream:
-                for chunk in file_chunks(path):
-                    stream.write(chunk)
+        link_or_copy(path, self.blob_path(descriptor.digest))
 
     def write_manifest(self, content: bytes, media_type: str, tag: str | None) -> None:
         """Write a manifest or index, and let ``tag`` name it alone."""
@@ -270,20 +264,3 @@ def _missing(what: str, path: Path) -> NotFoundError:
         where=str(path),
         hint="the layout is not complete: publish or copy the stack into it again",
     )
-
-
-def _link(path: Path, target: Path) -> bool:
-    """Let ``target`` be a hard link to ``path`` in one step; False where no link can be made."""
-    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix="."))
-    try:
-        temporary = folder / target.name
-        try:
-            os.link(path, temporary)
-        except OSError:
-            return False  # another file system, or one without links
-        temporary.replace(target)
-        return True
-    finally:
-        with suppress(FileNotFoundError):
-            (folder / target.name).unlink()
-        folder.rmdir()
