@@ -23,7 +23,7 @@ from ocistacks.lock.missing_wheels import require_wheels
 from ocistacks.lock.new_metadata import is_for_the_same, new_metadata
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.project import environment_markers, project_hash, resolver_project
-from ocistacks.lock.read import LayerLock, read_pylock, stale_reason
+from ocistacks.lock.read import LayerLock, outdated_reason, read_pylock
 from ocistacks.lock.shared import is_shared
 from ocistacks.spec.model import RuntimeSpec, lower_layers, runtime_of
 
@@ -156,11 +156,11 @@ def _lock_layer(
         and not options.upgrade_packages
         and recorded.ocistacks is not None
         and recorded.ocistacks.resolver_inputs_hash == resolver_inputs
-        and stale_reason(stack, layer) is None
         and wanted <= pins.keys()
     ):
         lock = LayerLock(layer=layer, paths=paths, pylock=previous, metadata=recorded, pins=pins)
-        return LockResult(lock=lock, outcome="up to date", previous=previous)
+        if outdated_reason(lock) is None:
+            return LockResult(lock=lock, outcome="up to date", previous=previous)
     resolved = _resolved(project, stack, layer, paths, options)
     if isinstance(layer, RuntimeSpec):
         pins = runtime_pins(layer, pins, wanted, resolve_python, upgrade=options.upgrade)

@@ -103,11 +103,13 @@ def _shared_package(entry: dict[str, Any]) -> Package:
 
 def stale_reason(stack: StackSpec, layer: LayerSpec) -> str | None:
     """Return why a layer has no valid lock, None if it has one."""
-    paths = LockPaths.of_layer(stack.folder, layer.environment_name)
-    metadata = read_metadata(paths.metadata)
-    pylock = read_pylock(paths.pylock)
-    if pylock is None or metadata is None:
-        return "it was never locked"
+    lock = _read(stack, layer)
+    return "it was never locked" if lock is None else outdated_reason(lock)
+
+
+def outdated_reason(lock: LayerLock) -> str | None:
+    """Return why a lock that was read is no longer valid for its layer, None if it is."""
+    layer, pylock, metadata = lock.layer, lock.pylock, lock.metadata
     if lock_input_hash(layer) != metadata.lock_input_hash:
         return "its requirements changed"
     if other_inputs_hash(layer) != metadata.other_inputs_hash:
@@ -115,7 +117,7 @@ def stale_reason(stack: StackSpec, layer: LayerSpec) -> str | None:
     if requirements_hash(pylock) != metadata.requirements_hash:
         return "its lock file was changed by hand"
     if isinstance(layer, RuntimeSpec):
-        pinned = {pin.version for pin in read_pins(pylock, paths.pylock).values()}
+        pinned = {pin.version for pin in lock.pins.values()}
         if not pinned <= {layer.python_version}:
             return "its Python version changed"
     if layer.versioned:
@@ -131,11 +133,15 @@ def read_locks(stack: StackSpec) -> tuple[LayerLock, ...]:
     Raises:
         LockError: some layers have no valid lock; all of them are named.
     """
-    stale = {
-        layer.environment_name: reason
-        for layer in stack.layers
-        if (reason := stale_reason(stack, layer)) is not None
-    }
+    locks: list[LayerLock] = []
+    stale: dict[str, str] = {}
+    for layer in stack.layers:
+        lock = _read(stack, layer)
+        reason = "it was never locked" if lock is None else outdated_reason(lock)
+        if lock is None or reason is not None:
+            stale[layer.environment_name] = str(reason)
+        else:
+            locks.append(lock)
     if stale:
         raise LockError(
             "Layers must be locked before they are built.",
@@ -144,20 +150,27 @@ def read_locks(stack: StackSpec) -> tuple[LayerLock, ...]:
             expected="a valid lock of every layer",
             hint=f"ocistacks lock {stack.path.name}",
         )
-    return tuple(read_lock(stack, layer) for layer in stack.layers)
+    return tuple(locks)
 
 
 def read_lock(stack: StackSpec, layer: LayerSpec) -> LayerLock:
     """Return one layer's lock as it stands; LockError if there is none."""
+    lock = _read(stack, layer)
+    if lock is None:
+        raise LockError(
+            f"Layer {layer.environment_name} is not locked.",
+            where=str(LockPaths.of_layer(stack.folder, layer.environment_name).pylock),
+            hint=f"ocistacks lock {stack.path.name}",
+        )
+    return lock
+
+
+def _read(stack: StackSpec, layer: LayerSpec) -> LayerLock | None:
     paths = LockPaths.of_layer(stack.folder, layer.environment_name)
     metadata = read_metadata(paths.metadata)
     pylock = read_pylock(paths.pylock)
     if pylock is None or metadata is None:
-        raise LockError(
-            f"Layer {layer.environment_name} is not locked.",
-            where=str(paths.pylock),
-            hint=f"ocistacks lock {stack.path.name}",
-        )
+        return None
     return LayerLock(
         layer=layer,
         paths=paths,
