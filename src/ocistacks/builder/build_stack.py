@@ -11,6 +11,7 @@ from ocistacks.blob.model import Blob
 from ocistacks.builder import inside
 from ocistacks.builder.answers import adopt_answer
 from ocistacks.builder.task import Task
+from ocistacks.errors import BuildError
 from ocistacks.request.modules import modules_tar
 from ocistacks.spec.model import ApplicationSpec
 from ocistacks.store.fetch import fetch_materials
@@ -40,11 +41,15 @@ class BuiltLayer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildOptions:
-    """How layers are built; ``jobs`` is the number of processes and threads within one build."""
+    """How layers are built; ``jobs`` is the number of processes and threads within one build.
+
+    ``force`` builds what is there, too; without ``may_build`` what is missing is an error.
+    """
 
     environment: Mapping[str, str]
     jobs: int
     force: bool = False
+    may_build: bool = True
 
 
 def build_stack(
@@ -67,6 +72,12 @@ def build_stack(
     present = {} if options.force else _present(store, plans)
     missing = [plan for plan in plans if plan.input_digest not in present]
     built: dict[Digest, Blob] = {}
+    if missing and not options.may_build:
+        raise BuildError(
+            "Layers are not built yet.",
+            found=", ".join(plan.request.install_target for plan in missing),
+            hint="leave --no-build out",
+        )
     if missing:
         _gather(missing, store, options, reporter)
         with open_builder() as builder, ThreadPoolExecutor(os.cpu_count() or 1) as pool:

@@ -7,29 +7,82 @@ from typing import Annotated
 import typer
 
 from ocistacks.cli.options import (
-    BuilderBaseOption,
-    BuilderOption,
-    JobsOption,
-    QuietOption,
+    BUILD_DIR,
+    BuildDirOption,
+    BuilderOptions,
+    BuildRelatedOptions,
+    CleanOption,
+    ForceOption,
+    LayerOptions,
+    LockingOptions,
+    PublishingOptions,
+    SettingsOptions,
     SpecArgument,
-    UnconfinedOption,
+    StatusOptions,
+    TalkOptions,
 )
 
 
 def build(
     spec: SpecArgument,
-    force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
-    builder: BuilderOption = None,
-    builder_base: BuilderBaseOption = None,
-    allow_unconfined: UnconfinedOption = False,
-    jobs: JobsOption = None,
-    quiet: QuietOption = False,
+    layers: LayerOptions,
+    related: BuildRelatedOptions,
+    locking: LockingOptions,
+    publishing: PublishingOptions,
+    status: StatusOptions,
+    settings: SettingsOptions,
+    builder: BuilderOptions,
+    talk: TalkOptions,
+    lock_if_needed: Annotated[
+        bool,
+        typer.Option(
+            "--lock-if-needed/--no-lock-if-needed",
+            "--lock/--no-lock",
+            help="Lock layers that have no valid lock, first.",
+        ),
+    ] = False,
+    build: Annotated[
+        bool, typer.Option("--build/--no-build", help="Build what is not there yet.")
+    ] = True,
+    publish: Annotated[
+        bool, typer.Option("--publish/--no-publish", help="Publish what was built.")
+    ] = False,
+    clean: CleanOption = False,
+    force: ForceOption = False,
+    build_dir: BuildDirOption = BUILD_DIR,
 ) -> None:
-    """Build every layer of a locked stack, once."""
-    from ocistacks.cli.session import BuilderFlags, stack_session
+    """Build the layers of a locked stack, each once, and lay them out side by side."""
+    from ocistacks.cli.locking import lock_selected
+    from ocistacks.cli.publishing import print_published, publish_selected
+    from ocistacks.cli.session import stack_session
     from ocistacks.cli.tables import built_table
+    from ocistacks.selection.model import When, Wish
 
-    flags = BuilderFlags(allow_unconfined=allow_unconfined, builder_base=builder_base, jobs=jobs)
-    with stack_session(spec, overrides={"builder": builder}, flags=flags, quiet=quiet) as session:
-        layers = session.build(force=force)
-    built_table(layers)
+    everywhere = related.include_dependencies
+    wish = Wish(
+        lock=When.IF_NEEDED if lock_if_needed else When.NEVER,
+        build=build,
+        publish=True,
+        include=tuple(layers.include or ()),
+        allow_missing=layers.allow_missing,
+        reset_lock=tuple(locking.reset_lock or ()),
+        lock_dependencies=locking.lock_dependencies if everywhere is None else everywhere,
+        build_dependencies=related.build_dependencies if everywhere is None else everywhere,
+        publish_dependencies=related.publish_dependencies if everywhere is None else everywhere,
+        build_derived=related.build_derived,
+        publish_derived=related.publish_derived,
+    )
+    flags = builder.flags(locking.python_from)
+    with stack_session(spec, settings=settings, flags=flags, talk=talk) as session:
+        selection = session.select(wish)
+        if session.show(selection, status):
+            return
+        if session.stale(selection.to_lock) or selection.to_reset:
+            lock_selected(session, selection, locking, clean=clean)
+        names = selection.to_build if build else selection.to_publish
+        built = session.build(names, force=force or clean, may_build=build)
+        if not publish:
+            built_table(built)
+            return
+        published = publish_selected(session, built, selection, publishing, force=clean)
+    print_published(published)

@@ -8,13 +8,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from ocistacks.cli.options import BuilderBaseOption, QuietOption
+from ocistacks.cli.groups import grouped
+from ocistacks.cli.options import BuilderBaseOption, TalkOptions
 
 builder = typer.Typer(help="The images that layers are built in and on.", no_args_is_help=True)
 
 
 @builder.command("build")
+@grouped
 def build_image(
+    talk: TalkOptions,
     engine: Annotated[
         Literal["auto", "docker", "podman"], typer.Option("--engine", help="Where to build it.")
     ] = "auto",
@@ -23,25 +26,24 @@ def build_image(
         typer.Option("--target", help="For layers, or for compiling Python."),
     ] = "builder",
     builder_base: BuilderBaseOption = None,
-    quiet: QuietOption = False,
 ) -> None:
     """Build the builder image, and print its tag."""
     from ocistacks.builder import image
     from ocistacks.builder.choose import open_engine
-    from ocistacks.cli.console import ConsoleReporter
 
     environment = dict(os.environ)
     options = image.ImageOptions(
-        base_image=builder_base, environment=environment, say=ConsoleReporter(quiet=quiet).say
+        base_image=builder_base, environment=environment, say=talk.reporter().say
     )
     with open_engine(engine, environment) as (client, name):
         typer.echo(image.build_image(client, name, toolchain, options))
 
 
 @builder.command("base")
+@grouped
 def make_base(
+    talk: TalkOptions,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty folder, or none yet.")],
-    quiet: QuietOption = False,
 ) -> None:
     """Make a base image for applications with mmdebstrap, where no registry has one.
 
@@ -50,12 +52,11 @@ def make_base(
     import tempfile
 
     from ocistacks.builder.base_image import APPLICATION_PACKAGES, debian_archive
-    from ocistacks.cli.console import ConsoleReporter
     from ocistacks.oci.debian_base import write_base_layout
     from ocistacks.platforms import Platform
 
     with (
-        ConsoleReporter(quiet=quiet).task("mmdebstrap", unit="steps"),
+        talk.reporter().task("mmdebstrap", unit="steps"),
         tempfile.TemporaryDirectory(prefix="ocistacks-base-") as temporary,
     ):
         archive = Path(temporary) / "base.tar"

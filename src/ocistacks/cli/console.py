@@ -68,8 +68,9 @@ class _CountingTask:
 class ConsoleReporter:
     """A ``Reporter`` that shows live bars on a terminal and a line per finished task elsewhere."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._verbose = verbose
         self._progress: Progress | None = None
 
     @contextmanager
@@ -109,7 +110,8 @@ class ConsoleReporter:
             if progress is not None:
                 progress.remove_task(number)
         seconds = time.monotonic() - started
-        if unit == "bytes" and counting.amount < _WORTH_A_LINE_BYTES and seconds < 1:
+        small = unit == "bytes" and counting.amount < _WORTH_A_LINE_BYTES and seconds < 1
+        if small and not self._verbose:
             return
         if unit == "bytes":
             rate = decimal(int(counting.amount / seconds)) if seconds > 0 else "-"

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ocistacks.cli.options import (
-    BuilderBaseOption,
-    BuilderOption,
-    PythonOption,
-    QuietOption,
+    BUILD_DIR,
+    BuildDirOption,
+    BuilderOptions,
+    CleanOption,
+    LayerOptions,
+    LockingOptions,
+    SettingsOptions,
     SpecArgument,
-    UnconfinedOption,
+    StatusOptions,
+    TalkOptions,
 )
 
 if TYPE_CHECKING:
@@ -21,24 +25,49 @@ if TYPE_CHECKING:
 
 def lock(
     spec: SpecArgument,
+    layers: LayerOptions,
+    locking: LockingOptions,
+    status: StatusOptions,
+    settings: SettingsOptions,
+    builder: BuilderOptions,
+    talk: TalkOptions,
+    if_needed: Annotated[
+        bool,
+        typer.Option("--if-needed/--no-if-needed", help="Leave layers with a valid lock alone."),
+    ] = False,
     upgrade: Annotated[bool, typer.Option("--upgrade", help="Take the newest of all.")] = False,
     upgrade_package: Annotated[
-        list[str] | None, typer.Option("--upgrade-package", help="Take this package's newest.")
+        list[str] | None,
+        typer.Option("--upgrade-package", help="Take this package's newest; may be repeated."),
     ] = None,
-    builder: BuilderOption = None,
-    python_from: PythonOption = "auto",
-    builder_base: BuilderBaseOption = None,
-    allow_unconfined: UnconfinedOption = False,
-    quiet: QuietOption = False,
+    clean: CleanOption = False,
+    build_dir: BuildDirOption = BUILD_DIR,
 ) -> None:
     """Pin every package and Python of a stack, by hash."""
-    from ocistacks.cli.session import BuilderFlags, stack_session
+    from ocistacks.cli.locking import lock_selected
+    from ocistacks.cli.session import stack_session
+    from ocistacks.selection.model import When, Wish
 
-    flags = BuilderFlags(
-        allow_unconfined=allow_unconfined, builder_base=builder_base, python_origin=python_from
+    wish = Wish(
+        lock=When.IF_NEEDED if if_needed else When.ALWAYS,
+        include=tuple(layers.include or ()),
+        allow_missing=layers.allow_missing,
+        reset_lock=tuple(locking.reset_lock or ()),
+        lock_dependencies=locking.lock_dependencies,
     )
-    with stack_session(spec, overrides={"builder": builder}, flags=flags, quiet=quiet) as session:
-        results = session.lock(upgrade=upgrade, upgrade_packages=tuple(upgrade_package or ()))
+    flags = builder.flags(locking.python_from)
+    with stack_session(spec, settings=settings, flags=flags, talk=talk) as session:
+        selection = session.select(wish)
+        if session.show(selection, status):
+            return
+        results = lock_selected(
+            session,
+            selection,
+            locking,
+            clean=clean,
+            upgrade=upgrade,
+            upgrade_packages=tuple(upgrade_package or ()),
+        )
     for result in results:
         typer.echo(_described(result))
 

@@ -11,6 +11,7 @@ import typer
 from ocistacks import __version__
 from ocistacks.cli.build import build
 from ocistacks.cli.builder import builder
+from ocistacks.cli.groups import grouped
 from ocistacks.cli.lock import lock
 from ocistacks.cli.publish import publish
 from ocistacks.cli.pull import pull
@@ -27,8 +28,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (show, lock, build, publish, push, pull, run, schema):
-    app.command()(command)
+COMMANDS = (show, lock, build, publish, push, pull, run, schema)
+for command in COMMANDS:
+    app.command()(grouped(command))
 app.add_typer(builder, name="builder")
 
 
@@ -40,12 +42,25 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _top(
+    context: typer.Context,
     _version: Annotated[
         bool,
         typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print it."),
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show errors and results only.")
+    ] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Tell of short steps, too.")
+    ] = 0,
 ) -> None:
     """Python environment stacks as content-addressed OCI layers."""
+    talk = {"quiet": quiet, "verbose": verbose}
+    # What stands before the command holds for it as if it stood behind.
+    context.default_map = {
+        **{command.__name__: talk for command in COMMANDS},
+        "builder": {"build": talk, "base": talk},
+    }
 
 
 def _terminate(_number: int, _frame: object) -> None:

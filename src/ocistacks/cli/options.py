@@ -1,13 +1,28 @@
-"""Arguments and options that several commands have."""
+"""Arguments and options that several commands have, alone or in groups (see ``groups``).
+
+Names and defaults are those of venvstacks 0.8 wherever it has the option.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ocistacks.platforms import Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ocistacks.builder.python_runtimes import PythonOrigin
+    from ocistacks.cli.console import ConsoleReporter
+    from ocistacks.cli.session import BuilderFlags
+
+BUILD_DIR = Path("_build")
+OUTPUT_DIR = Path("_artifacts")
+EXPORT_DIR = Path("_export")
 
 SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="The stack's venvstacks.toml.")]
 ReferenceArgument = Annotated[
@@ -17,22 +32,6 @@ ReferenceArgument = Annotated[
         help="HOST/REPOSITORY[:TAG][@DIGEST] in a registry, or oci:FOLDER[:TAG] on disk.",
     ),
 ]
-BuilderOption = Annotated[
-    Literal["auto", "docker", "podman", "local"] | None,
-    typer.Option("--builder", help="Where layers are built; auto takes the first that answers."),
-]
-PythonOption = Annotated[
-    Literal["auto", "standalone", "source"],
-    typer.Option(
-        "--python-from",
-        envvar="OCISTACKS_PYTHON_FROM",
-        help="Where Python comes from: prebuilt, or compiled from the release tarball.",
-    ),
-]
-UnconfinedOption = Annotated[
-    bool,
-    typer.Option("--allow-unconfined", help="Build without isolation if the kernel gives none."),
-]
 BuilderBaseOption = Annotated[
     str | None,
     typer.Option(
@@ -41,17 +40,18 @@ BuilderBaseOption = Annotated[
         help="The image that the builder image is made from.",
     ),
 ]
-JobsOption = Annotated[
-    int | None,
-    typer.Option("--jobs", min=1, help="Processes and threads in one build; one a processor."),
+BuildDirOption = Annotated[
+    Path,
+    typer.Option("--build-dir", help="The folder of built layers, from the specification's."),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors and results only.")]
-BaseImageOption = Annotated[
-    str | None,
-    typer.Option(
-        "--base-image",
-        help="What application images stand on: a reference, or none for no such images.",
-    ),
+ForceOption = Annotated[
+    bool, typer.Option("--force/--no-force", help="Write again what is there already.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run/--no-dry-run", help="Tell what would be written, and stop.")
+]
+CleanOption = Annotated[
+    bool, typer.Option("--clean/--no-clean", help="Make everything anew, whatever is there.")
 ]
 InsecureOption = Annotated[
     bool, typer.Option("--insecure", help="Speak plain HTTP also to a host that is not loopback.")
@@ -59,3 +59,223 @@ InsecureOption = Annotated[
 PlatformOption = Annotated[
     Platform | None, typer.Option("--platform", help="Another platform than this machine's.")
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TalkOptions:
+    """How much a command tells beside its results; the same options may stand before it."""
+
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors and results only.")] = (
+        False
+    )
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Tell of short steps, too.")
+    ] = 0
+
+    def reporter(self) -> ConsoleReporter:
+        """Return the reporter for that."""
+        from ocistacks.cli.console import ConsoleReporter
+
+        return ConsoleReporter(quiet=self.quiet, verbose=self.verbose > 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsOptions:
+    """Settings of `[tool.ocistacks]` that the command line gives."""
+
+    builder: Annotated[
+        Literal["auto", "docker", "podman", "local"] | None,
+        typer.Option(
+            "--builder", help="Where layers are built; auto takes the first that answers."
+        ),
+    ] = None
+    base_image: Annotated[
+        str | None,
+        typer.Option(
+            "--base-image",
+            help="What application images stand on: a reference, or none for no such images.",
+        ),
+    ] = None
+
+    def overrides(self) -> Mapping[str, object]:
+        """Return the settings by name, None for those that were not given."""
+        return {"builder": self.builder, "base_image": self.base_image}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerOptions:
+    """Which layers a command works on."""
+
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--include",
+            metavar="PATTERN",
+            help="Only the layers whose environment name matches; may be repeated.",
+        ),
+    ] = None
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing/--no-allow-missing",
+            help="Let patterns match nothing, with a warning.",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusOptions:
+    """Showing the layers and what would be done with each."""
+
+    show: Annotated[
+        bool, typer.Option("--show/--no-show", help="Show what is done with each layer, first.")
+    ] = False
+    show_only: Annotated[
+        bool, typer.Option("--show-only/--no-show-only", help="Show that, and stop.")
+    ] = False
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json/--no-json", help="Show it as JSON; stop there unless --show is given."
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockingOptions:
+    """How layers are locked."""
+
+    index: Annotated[
+        bool, typer.Option("--index/--no-index", help="Ask the default package index.")
+    ] = True
+    local_wheels: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--local-wheels",
+            metavar="DIR",
+            help="Another folder of wheels, from the specification's; may be repeated.",
+        ),
+    ] = None
+    reset_lock: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reset-lock",
+            metavar="PATTERN",
+            help="Let go of what these layers have pinned before; may be repeated.",
+        ),
+    ] = None
+    lock_dependencies: Annotated[
+        bool,
+        typer.Option(
+            "--lock-dependencies/--no-lock-dependencies",
+            help="Lock what included layers stand on, too.",
+        ),
+    ] = False
+    python_from: Annotated[
+        Literal["auto", "standalone", "source"],
+        typer.Option(
+            "--python-from",
+            envvar="OCISTACKS_PYTHON_FROM",
+            help="Where Python comes from: prebuilt, or compiled from the release tarball.",
+        ),
+    ] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuilderOptions:
+    """Where and how layers are built."""
+
+    builder_base: BuilderBaseOption = None
+    allow_unconfined: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unconfined", help="Build without isolation if the kernel gives none."
+        ),
+    ] = False
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="Processes and threads in one build; one a processor."),
+    ] = None
+
+    def flags(self, python_origin: PythonOrigin = "auto") -> BuilderFlags:
+        """Return the options as the session takes them."""
+        from ocistacks.cli.session import BuilderFlags
+
+        return BuilderFlags(
+            allow_unconfined=self.allow_unconfined,
+            builder_base=self.builder_base,
+            python_origin=python_origin,
+            jobs=self.jobs,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishingOptions:
+    """What is published, and how it is called."""
+
+    output_dir: Annotated[
+        Path,
+        typer.Option("--output-dir", help="The folder to write into, from the specification's."),
+    ] = OUTPUT_DIR
+    tag_outputs: Annotated[
+        bool,
+        typer.Option(
+            "--tag-outputs/--no-tag-outputs",
+            help="Name archives and metadata with their platform.",
+        ),
+    ] = False
+    archive_format: Annotated[
+        Literal["tar.zst", "tar.xz", "zip"],
+        typer.Option(
+            "--archive-format", help="tar.zst is the blob itself; the others are for older tools."
+        ),
+    ] = "tar.zst"
+    layout: Annotated[
+        bool, typer.Option("--layout/--no-layout", help="Write an OCI image layout, too.")
+    ] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelatedOptions:
+    """Whether what included layers stand on, and what stands on them, is published with them."""
+
+    publish_dependencies: Annotated[
+        bool,
+        typer.Option(
+            "--publish-dependencies/--no-publish-dependencies",
+            help="Publish what included layers stand on, too.",
+        ),
+    ] = False
+    publish_derived: Annotated[
+        bool,
+        typer.Option(
+            "--publish-derived/--no-publish-derived",
+            help="Publish what stands on included layers, too.",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRelatedOptions(RelatedOptions):
+    """The same for building."""
+
+    build_dependencies: Annotated[
+        bool,
+        typer.Option(
+            "--build-dependencies/--no-build-dependencies",
+            help="Build what included layers stand on, too.",
+        ),
+    ] = False
+    build_derived: Annotated[
+        bool,
+        typer.Option(
+            "--build-derived/--no-build-derived", help="Build what stands on included layers, too."
+        ),
+    ] = False
+    include_dependencies: Annotated[
+        bool | None,
+        typer.Option(
+            "--include-dependencies/--no-include-dependencies",
+            help="Lock, build and publish what included layers stand on, too, or none of it.",
+        ),
+    ] = None

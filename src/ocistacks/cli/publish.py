@@ -2,59 +2,51 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from ocistacks.cli.options import (
-    BaseImageOption,
-    BuilderBaseOption,
-    BuilderOption,
-    JobsOption,
-    QuietOption,
+    BUILD_DIR,
+    BuildDirOption,
+    BuilderOptions,
+    DryRunOption,
+    ForceOption,
+    LayerOptions,
+    PublishingOptions,
+    RelatedOptions,
+    SettingsOptions,
     SpecArgument,
-    UnconfinedOption,
+    StatusOptions,
+    TalkOptions,
 )
 
 
 def publish(
     spec: SpecArgument,
-    output_dir: Annotated[
-        Path, typer.Option("--output-dir", help="The folder to write into.")
-    ] = Path("_artifacts"),
-    base_image: BaseImageOption = None,
-    builder: BuilderOption = None,
-    builder_base: BuilderBaseOption = None,
-    allow_unconfined: UnconfinedOption = False,
-    jobs: JobsOption = None,
-    quiet: QuietOption = False,
+    layers: LayerOptions,
+    related: RelatedOptions,
+    publishing: PublishingOptions,
+    status: StatusOptions,
+    settings: SettingsOptions,
+    builder: BuilderOptions,
+    talk: TalkOptions,
+    force: ForceOption = False,
+    dry_run: DryRunOption = False,
+    build_dir: BuildDirOption = BUILD_DIR,
 ) -> None:
     """Write a stack's archives, their metadata, and an OCI image layout of the same bytes."""
-    from ocistacks.cli.send import send_stack
-    from ocistacks.cli.session import BuilderFlags, stack_session
-    from ocistacks.cli.tables import print_table, size
-    from ocistacks.deploy.publish import LAYOUT_FOLDER, publish_archives
-    from ocistacks.oci.reference import LayoutReference
+    from ocistacks.cli.publishing import print_published, publish_selected
+    from ocistacks.cli.session import stack_session
+    from ocistacks.selection.model import Wish
 
-    flags = BuilderFlags(allow_unconfined=allow_unconfined, builder_base=builder_base, jobs=jobs)
-    overrides = {"builder": builder, "base_image": base_image}
-    with stack_session(spec, overrides=overrides, flags=flags, quiet=quiet) as session:
-        layers = session.build()
-        output = output_dir.resolve()
-        archives = publish_archives(layers, output, session.store)
-        layout = LayoutReference(folder=output / LAYOUT_FOLDER, tag="latest")
-        sent = send_stack(session, layers, layout)
-    print_table(
-        ("ARCHIVE", "", "SIZE", "SHA256"),
-        (
-            (
-                str(archive.path),
-                "written" if archive.changed else "up to date",
-                size(archive.built.blob.size),
-                archive.built.blob.digest.hex,
-            )
-            for archive in archives
-        ),
+    wish = Wish(
+        publish=True,
+        include=tuple(layers.include or ()),
+        allow_missing=layers.allow_missing,
+        publish_dependencies=related.publish_dependencies,
+        publish_derived=related.publish_derived,
     )
-    typer.echo(f"{layout}: {sent.summary.manifests} documents, stack {sent.digest}")
+    with stack_session(spec, settings=settings, flags=builder.flags(), talk=talk) as session:
+        selection = session.select(wish)
+        if session.show(selection, status):
+            return
+        built = session.build(selection.to_publish)
+        published = publish_selected(session, built, selection, publishing, force=force)
+    print_published(published)

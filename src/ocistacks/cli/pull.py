@@ -10,13 +10,14 @@ import typer
 from ocistacks.cli.options import (
     InsecureOption,
     PlatformOption,
-    QuietOption,
     ReferenceArgument,
+    TalkOptions,
 )
 
 
 def pull(
     reference: ReferenceArgument,
+    talk: TalkOptions,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty folder, or none yet.")],
     app: Annotated[
         list[str] | None,
@@ -24,7 +25,6 @@ def pull(
     ] = None,
     platform: PlatformOption = None,
     insecure: InsecureOption = False,
-    quiet: QuietOption = False,
 ) -> None:
     """Unpack a stack, or some of its applications, side by side into a folder."""
     from ocistacks.cli.remote import remote_stack
@@ -32,7 +32,7 @@ def pull(
     from ocistacks.deploy.pull import pull_stack
     from ocistacks.platforms import Platform
 
-    with remote_stack(reference, insecure=insecure, quiet=quiet) as remote:
+    with remote_stack(reference, insecure=insecure, talk=talk) as remote:
         pulled, linked = pull_stack(
             remote.source,
             remote.reference.target,

@@ -5,39 +5,31 @@ from __future__ import annotations
 import typer
 
 from ocistacks.cli.options import (
-    BaseImageOption,
-    BuilderBaseOption,
-    BuilderOption,
+    BuilderOptions,
     InsecureOption,
-    JobsOption,
-    QuietOption,
     ReferenceArgument,
+    SettingsOptions,
     SpecArgument,
-    UnconfinedOption,
+    TalkOptions,
 )
 
 
 def push(
     spec: SpecArgument,
     reference: ReferenceArgument,
-    base_image: BaseImageOption = None,
+    settings: SettingsOptions,
+    builder: BuilderOptions,
+    talk: TalkOptions,
     insecure: InsecureOption = False,
-    builder: BuilderOption = None,
-    builder_base: BuilderBaseOption = None,
-    allow_unconfined: UnconfinedOption = False,
-    jobs: JobsOption = None,
-    quiet: QuietOption = False,
 ) -> None:
     """Send a stack to a registry or an image layout; nothing that is there already is sent."""
     from ocistacks.cli.send import send_stack
-    from ocistacks.cli.session import BuilderFlags, stack_session
+    from ocistacks.cli.session import stack_session
     from ocistacks.cli.tables import size
     from ocistacks.oci.reference import parse_reference
 
     target = parse_reference(reference)
-    flags = BuilderFlags(allow_unconfined=allow_unconfined, builder_base=builder_base, jobs=jobs)
-    overrides = {"builder": builder, "base_image": base_image}
-    with stack_session(spec, overrides=overrides, flags=flags, quiet=quiet) as session:
+    with stack_session(spec, settings=settings, flags=builder.flags(), talk=talk) as session:
         sent = send_stack(session, session.build(), target, insecure=insecure)
     summary = sent.summary
     typer.echo(

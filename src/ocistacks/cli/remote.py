@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ocistacks.cli.console import ConsoleReporter
 from ocistacks.oci.open import open_source
 from ocistacks.oci.reference import parse_reference
 from ocistacks.store.store import Store
@@ -15,6 +14,8 @@ from ocistacks.store.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ocistacks.cli.console import ConsoleReporter
+    from ocistacks.cli.options import TalkOptions
     from ocistacks.oci.reference import LayoutReference, RegistryReference
     from ocistacks.oci.source import ObjectSource
 
@@ -31,7 +32,7 @@ class RemoteStack:
 
 
 @contextmanager
-def remote_stack(reference: str, *, insecure: bool, quiet: bool) -> Iterator[RemoteStack]:
+def remote_stack(reference: str, *, insecure: bool, talk: TalkOptions) -> Iterator[RemoteStack]:
     """Open what ``reference`` names, with progress shown until exit.
 
     Raises:
@@ -39,7 +40,7 @@ def remote_stack(reference: str, *, insecure: bool, quiet: bool) -> Iterator[Rem
         NotFoundError: it names an image layout that does not exist.
     """
     named = parse_reference(reference)
-    reporter = ConsoleReporter(quiet=quiet)
+    reporter = talk.reporter()
     environment = dict(os.environ)
     with (
         reporter.live(),

@@ -6,24 +6,24 @@ from typing import Annotated
 
 import typer
 
-from ocistacks.cli.options import InsecureOption, QuietOption, ReferenceArgument
+from ocistacks.cli.options import InsecureOption, ReferenceArgument, TalkOptions
 
 
 def run(
     reference: ReferenceArgument,
+    talk: TalkOptions,
     application: Annotated[str, typer.Argument(metavar="APP", help="The application's name.")],
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[-- ARGS]", help="What the application is told.")
     ] = None,
     insecure: InsecureOption = False,
-    quiet: QuietOption = False,
 ) -> None:
     """Pull an application if needed, then become it."""
     from ocistacks.cli.remote import remote_stack
     from ocistacks.deploy.run import become, prepare_application
     from ocistacks.platforms import Platform
 
-    with remote_stack(reference, insecure=insecure, quiet=quiet) as remote:
+    with remote_stack(reference, insecure=insecure, talk=talk) as remote:
         python, launch_module = prepare_application(
             remote.source,
             remote.reference.target,

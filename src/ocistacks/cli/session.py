@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ocistacks.builder.build_stack import BuildOptions, build_stack
-from ocistacks.builder.choose import open_builder
-from ocistacks.builder.image import ImageOptions
-from ocistacks.builder.python_runtimes import RuntimePythons
-from ocistacks.cli.console import ConsoleReporter
-from ocistacks.lock.lock_stack import LockOptions, LockResult, lock_stack
-from ocistacks.lock.read import read_locks
+import typer
+
+from ocistacks.lock.read import read_locks, stale_reason
+from ocistacks.lock.status import StackStatus, stack_status
 from ocistacks.platforms import Platform
-from ocistacks.request.plan import plan_stack
+from ocistacks.selection.model import Selection, Wish
+from ocistacks.selection.select import select_layers
 from ocistacks.spec.read import read_stack
 from ocistacks.store.store import Store
 
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.builder.python_runtimes import PythonOrigin
     from ocistacks.builder.task import Builder
+    from ocistacks.cli.console import ConsoleReporter
+    from ocistacks.cli.options import SettingsOptions, StatusOptions, TalkOptions
+    from ocistacks.lock.lock_stack import LockOptions, LockResult
     from ocistacks.spec.model import StackSpec
 
 
@@ -54,8 +56,30 @@ class StackSession:
         """The platforms to build: those of the settings, else this machine's."""
         return self.stack.settings.platforms or (Platform.of_this_machine(),)
 
+    def folder(self, path: Path) -> Path:
+        """Return a folder that the command line names, from the specification's own."""
+        return self.stack.folder / path.expanduser()
+
+    def select(self, wish: Wish) -> Selection:
+        """Return what is done with each layer; UsageError where that makes no sense."""
+        selection = select_layers(self.stack, wish, self.platforms)
+        for warning in selection.warnings:
+            self.reporter.say(f"warning: {warning}")
+        return selection
+
+    def show(self, selection: Selection, options: StatusOptions) -> bool:
+        """Show what is done with each layer if that is wanted; return whether to stop there."""
+        if not (options.show or options.show_only or options.json):
+            return False
+        status = stack_status(self.stack, selection)
+        show_status(status, as_json=options.json, with_dependencies=False)
+        return options.show_only or (options.json and not options.show)
+
     def open_builder(self) -> AbstractContextManager[Builder]:
         """Open the builder that the settings and flags ask for."""
+        from ocistacks.builder.choose import open_builder
+        from ocistacks.builder.image import ImageOptions
+
         return open_builder(
             self.stack.settings.builder,
             store=self.store,
@@ -67,8 +91,11 @@ class StackSession:
             allow_unconfined=self.flags.allow_unconfined,
         )
 
-    def lock(self, *, upgrade: bool, upgrade_packages: tuple[str, ...]) -> tuple[LockResult, ...]:
-        """Lock the stack."""
+    def lock(self, options: LockOptions) -> tuple[LockResult, ...]:
+        """Lock the layers that ``options`` name."""
+        from ocistacks.builder.python_runtimes import RuntimePythons
+        from ocistacks.lock.lock_stack import lock_stack
+
         pythons = RuntimePythons(
             store=self.store,
             settings=self.stack.settings,
@@ -77,26 +104,45 @@ class StackSession:
             reporter=self.reporter,
             open_builder=self.open_builder,
         )
-        options = LockOptions(
-            platforms=self.platforms,
-            upgrade=upgrade,
-            upgrade_packages=upgrade_packages,
-            environment=self.environment,
-        )
         return lock_stack(
             self.stack, resolve_python=pythons, options=options, reporter=self.reporter
         )
 
-    def build(self, *, force: bool = False) -> tuple[BuiltLayer, ...]:
-        """Build the locked stack for all its platforms, and return the layers in build order."""
-        locks = read_locks(self.stack)
+    def stale(self, names: frozenset[str]) -> frozenset[str]:
+        """Return those of the named layers that have no valid lock."""
+        layers = (layer for layer in self.stack.layers if layer.environment_name in names)
+        return frozenset(
+            layer.environment_name
+            for layer in layers
+            if stale_reason(self.stack, layer) is not None
+        )
+
+    def build(
+        self,
+        environment_names: frozenset[str] | None = None,
+        *,
+        force: bool = False,
+        may_build: bool = True,
+    ) -> tuple[BuiltLayer, ...]:
+        """Return the named layers, or all, for all platforms, in build order.
+
+        What is not there yet is built, or an error where that must not be.
+        """
+        from ocistacks.builder.build_stack import BuildOptions, build_stack
+        from ocistacks.request.plan import plan_stack
+
+        locks = read_locks(self.stack, environment_names)
         plans = [
-            plan for platform in self.platforms for plan in plan_stack(self.stack, locks, platform)
+            plan
+            for platform in self.platforms
+            for plan in plan_stack(self.stack, locks, platform)
+            if environment_names is None or plan.layer.environment_name in environment_names
         ]
         options = BuildOptions(
             environment=self.environment,
             jobs=self.flags.jobs or os.cpu_count() or 1,
             force=force,
+            may_build=may_build,
         )
         return build_stack(
             plans,
@@ -107,18 +153,27 @@ class StackSession:
         )
 
 
+def show_status(status: StackStatus, *, as_json: bool, with_dependencies: bool) -> None:
+    """Print the layers of a stack on stdout."""
+    if as_json:
+        document = status.to_json(with_dependencies=with_dependencies)
+        typer.echo(json.dumps(document, indent=2, sort_keys=True))
+    else:
+        typer.echo(status.to_text(with_dependencies=with_dependencies))
+
+
 @contextmanager
 def stack_session(
-    spec: Path, *, overrides: Mapping[str, Any], flags: BuilderFlags, quiet: bool
+    spec: Path,
+    *,
+    settings: SettingsOptions,
+    flags: BuilderFlags,
+    talk: TalkOptions,
 ) -> Iterator[StackSession]:
-    """Give a session on the stack that ``spec`` describes, with progress shown until exit.
-
-    ``overrides`` are settings that the command line gives; those that are None are left out.
-    """
+    """Give a session on the stack that ``spec`` describes, with progress shown until exit."""
     environment = dict(os.environ)
-    reporter = ConsoleReporter(quiet=quiet)
-    given = {name: value for name, value in overrides.items() if value is not None}
-    stack = read_stack(spec, environment=environment, overrides=given)
+    reporter = talk.reporter()
+    stack = read_stack(spec, environment=environment, overrides=settings.overrides())
     for warning in stack.warnings:
         reporter.say(f"warning: {warning}")
     with reporter.live():

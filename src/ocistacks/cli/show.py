@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-import json
-import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ocistacks.cli.options import SpecArgument
+from ocistacks.cli.options import (
+    BUILD_DIR,
+    LayerOptions,
+    SettingsOptions,
+    SpecArgument,
+    TalkOptions,
+)
 
 
 def show(
     spec: SpecArgument,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="As JSON, with venvstacks' keys.")
+    layers: LayerOptions,
+    talk: TalkOptions,
+    json: Annotated[
+        bool, typer.Option("--json/--no-json", help="As JSON, with venvstacks' keys.")
     ] = False,
+    build_dir: Annotated[
+        Path, typer.Option("--build-dir", help="Taken as venvstacks does; nothing depends on it.")
+    ] = BUILD_DIR,
 ) -> None:
     """Show a stack's layers, what each stands on, and with a star what needs locking."""
+    from ocistacks.cli.session import BuilderFlags, show_status, stack_session
     from ocistacks.lock.status import stack_status
-    from ocistacks.spec.names import LayerKind
-    from ocistacks.spec.read import read_stack
+    from ocistacks.selection.model import When, Wish
 
-    status = stack_status(read_stack(spec, environment=dict(os.environ)))
-    if as_json:
-        typer.echo(json.dumps(status.to_json(), indent=2))
-        return
-    lines = [status.spec_name]
-    for kind in LayerKind:
-        lines.append(f"  {kind.plural}")
-        for layer in status.of_kind(kind):
-            reason = f"  ({layer.stale})" if layer.stale is not None else ""
-            lines.append(f"    {layer.summary}{reason}")
-            lines += [f"      {lower.summary}" for lower in layer.dependencies]
-    typer.echo("\n".join(lines))
+    wish = Wish(
+        lock=When.ALWAYS,
+        lock_dependencies=True,
+        include=tuple(layers.include or ()),
+        allow_missing=layers.allow_missing,
+    )
+    with stack_session(
+        spec, settings=SettingsOptions(), flags=BuilderFlags(), talk=talk
+    ) as session:
+        status = stack_status(session.stack, session.select(wish), with_operations=False)
+    show_status(status, as_json=json, with_dependencies=True)

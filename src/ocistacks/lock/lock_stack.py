@@ -53,6 +53,12 @@ class LockOptions:
     """
 
     platforms: tuple[Platform, ...]
+    selected: frozenset[str] | None = None
+    if_needed: frozenset[str] = frozenset()
+    reset: frozenset[str] = frozenset()
+    clean: bool = False
+    no_index: bool = False
+    local_wheels: tuple[Path, ...] = ()
     upgrade: bool = False
     upgrade_packages: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -23,10 +23,10 @@ from ocistacks.lock.module_hash import module_hashes
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin, read_pins
 from ocistacks.lock.shared import is_shared_marker, package_order
-from ocistacks.spec.model import RuntimeSpec
+from ocistacks.spec.model import RuntimeSpec, lower_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from ocistacks.platforms import Platform
@@ -127,15 +127,22 @@ def outdated_reason(lock: LayerLock) -> str | None:
     return None
 
 
-def read_locks(stack: StackSpec) -> tuple[LayerLock, ...]:
-    """Return the locks of all layers in build order.
+def read_locks(
+    stack: StackSpec, environment_names: Collection[str] | None = None
+) -> tuple[LayerLock, ...]:
+    """Return the locks of the named layers, and of those that they stand on, in build order.
+
+    Without names, those of all layers.
 
     Raises:
         LockError: some layers have no valid lock; all of them are named.
     """
+    wanted = with_lower_layers(stack, environment_names)
     locks: list[LayerLock] = []
     stale: dict[str, str] = {}
     for layer in stack.layers:
+        if layer.environment_name not in wanted:
+            continue
         lock = _read(stack, layer)
         reason = "it was never locked" if lock is None else outdated_reason(lock)
         if lock is None or reason is not None:
@@ -151,6 +158,21 @@ def read_locks(stack: StackSpec) -> tuple[LayerLock, ...]:
             hint=f"ocistacks lock {stack.path.name}",
         )
     return tuple(locks)
+
+
+def with_lower_layers(
+    stack: StackSpec, environment_names: Collection[str] | None
+) -> frozenset[str]:
+    """Return the names of layers with all that they stand on; without names, of all layers."""
+    return frozenset(
+        name
+        for layer in stack.layers
+        if environment_names is None or layer.environment_name in environment_names
+        for name in (
+            layer.environment_name,
+            *(lower.environment_name for lower in lower_layers(layer)),
+        )
+    )
 
 
 def read_lock(stack: StackSpec, layer: LayerSpec) -> LayerLock:

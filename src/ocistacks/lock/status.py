@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ocistacks.lock.metadata import read_metadata
@@ -12,6 +12,7 @@ from ocistacks.spec.model import lower_layers
 from ocistacks.spec.names import LayerKind
 
 if TYPE_CHECKING:
+    from ocistacks.selection.model import Selection
     from ocistacks.spec.model import LayerSpec, StackSpec
 
 _UNKNOWN_VERSION = "???"
@@ -21,6 +22,7 @@ _UNKNOWN_VERSION = "???"
 class LayerStatus:
     """One layer: ``stale`` is why it has no valid lock, None where it has one.
 
+    ``operations`` is what a command would do with it, None where none is asked.
     ``dependencies`` are the layers below, frameworks in linearised order, then the runtime.
     """
 
@@ -28,6 +30,7 @@ class LayerStatus:
     install_target: str
     kind: LayerKind
     stale: str | None
+    operations: tuple[str, ...] | None
     dependencies: tuple[LayerStatus, ...]
 
     @property
@@ -37,24 +40,32 @@ class LayerStatus:
         target = f" -> {self.install_target}" if self.install_target != self.name else ""
         return f"{mark}{self.name}{target}"
 
-    def to_json(self, *, with_dependencies: bool = True) -> dict[str, Any]:
-        """Return venvstacks' keys; an operation is selected by other commands than ``show``."""
+    def to_json(self, *, with_dependencies: bool) -> dict[str, Any]:
+        """Return venvstacks' keys."""
         status: dict[str, Any] = {
             "name": self.name,
             "install_target": self.install_target,
             "has_valid_lock": self.stale is None,
-            "selected_operations": None,
+            "selected_operations": list(self.operations) if self.operations is not None else None,
         }
-        if with_dependencies:
+        if with_dependencies and self.kind is not LayerKind.RUNTIME:
             status["dependencies"] = [
-                lower.to_json(with_dependencies=False) for lower in self.dependencies
+                lower.without_operations().to_json(with_dependencies=False)
+                for lower in self.dependencies
             ]
         return status
+
+    def without_operations(self) -> LayerStatus:
+        """Return the layer as others tell of it."""
+        return replace(self, operations=None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StackStatus:
-    """All layers of a stack that are not switched off, in build order."""
+    """The layers of a stack that a command works on, in build order.
+
+    ``spec_name`` is the absolute path of the specification.
+    """
 
     spec_name: str
     layers: tuple[LayerStatus, ...]
@@ -63,18 +74,39 @@ class StackStatus:
         """Return the layers of one kind."""
         return tuple(layer for layer in self.layers if layer.kind is kind)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, *, with_dependencies: bool) -> dict[str, Any]:
         """Return venvstacks' keys."""
         return {
             "spec_name": self.spec_name,
             **{
-                kind.plural: [layer.to_json() for layer in self.of_kind(kind)] for kind in LayerKind
+                kind.plural: [
+                    layer.to_json(with_dependencies=with_dependencies)
+                    for layer in self.of_kind(kind)
+                ]
+                for kind in LayerKind
             },
         }
 
+    def to_text(self, *, with_dependencies: bool) -> str:
+        """Return the layers by kind, a line each, with operations or what is wrong with a lock."""
+        lines = [self.spec_name]
+        for kind in LayerKind:
+            lines.append(f"  {kind.plural}")
+            for layer in self.of_kind(kind):
+                lines.append(f"    {layer.summary}{_remark(layer)}")
+                if with_dependencies:
+                    lines += [f"      {lower.summary}" for lower in layer.dependencies]
+        return "\n".join(lines)
 
-def stack_status(stack: StackSpec) -> StackStatus:
-    """Return how the locks of ``stack`` stand; LockError for a lock that cannot be read."""
+
+def stack_status(
+    stack: StackSpec, selection: Selection, *, with_operations: bool = True
+) -> StackStatus:
+    """Return how the locks of the selected layers stand, and what would be done with each.
+
+    Raises:
+        LockError: a lock cannot be read.
+    """
     statuses: dict[str, LayerStatus] = {}
     for layer in stack.layers:
         lower = tuple(statuses[below.environment_name] for below in lower_layers(layer))
@@ -84,9 +116,24 @@ def stack_status(stack: StackSpec) -> StackStatus:
             install_target=_install_target(stack, layer, stale),
             kind=layer.kind,
             stale=stale,
+            operations=_operations(layer, selection) if with_operations else None,
             dependencies=lower,
         )
-    return StackStatus(spec_name=stack.path.name, layers=tuple(statuses.values()))
+    return StackStatus(
+        spec_name=str(stack.path),
+        layers=tuple(layer for name, layer in statuses.items() if name in selection.operations),
+    )
+
+
+def _operations(layer: LayerSpec, selection: Selection) -> tuple[str, ...]:
+    chosen = selection.operations.get(layer.environment_name)
+    return chosen.names if chosen is not None else ()
+
+
+def _remark(layer: LayerStatus) -> str:
+    if layer.operations:
+        return f" ({', '.join(layer.operations)})"
+    return f"  ({layer.stale})" if layer.operations is None and layer.stale is not None else ""
 
 
 def _install_target(stack: StackSpec, layer: LayerSpec, stale: str | None) -> str:

@@ -13,6 +13,8 @@ from ocistacks.lock.module_hash import module_hash, module_hashes
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.read import stale_reason
 from ocistacks.lock.status import stack_status
+from ocistacks.selection.model import When, Wish
+from ocistacks.selection.select import select_layers
 
 STACK = """
 [[runtimes]]
@@ -128,17 +130,17 @@ def test_a_packages_hash_is_of_its_folders_in_order(tmp_path):
 
 
 def test_the_status_of_a_locked_stack(locked):
-    status = stack_status(locked(STACK))
+    stack = locked(STACK)
+    status = stack_status(stack, everything(stack), with_operations=False)
     assert [layer.summary for layer in status.layers] == ["py", "app-run -> app-run@1"]
-    assert status.to_json() == {
-        "spec_name": "venvstacks.toml",
+    assert status.to_json(with_dependencies=True) == {
+        "spec_name": str(stack.path),
         "runtimes": [
             {
                 "name": "py",
                 "install_target": "py",
                 "has_valid_lock": True,
                 "selected_operations": None,
-                "dependencies": [],
             }
         ],
         "frameworks": [],
@@ -162,6 +164,20 @@ def test_the_status_of_a_locked_stack(locked):
 
 
 def test_the_status_of_a_stale_lock_has_a_star_and_no_version(locked):
-    status = stack_status(locked(STACK.replace('requirements = ["a"]', 'requirements = ["b"]')))
+    stack = locked(STACK.replace('requirements = ["a"]', 'requirements = ["b"]'))
+    status = stack_status(stack, everything(stack))
     assert [layer.summary for layer in status.layers] == ["py", "*app-run -> app-run@???"]
     assert [layer.stale for layer in status.layers] == [None, "its requirements changed"]
+    assert status.to_text(with_dependencies=True) == (
+        f"{stack.path}\n"
+        "  runtimes\n"
+        "    py (lock)\n"
+        "  frameworks\n"
+        "  applications\n"
+        "    *app-run -> app-run@??? (lock)\n"
+        "      py"
+    )
+
+
+def everything(stack):
+    return select_layers(stack, Wish(lock=When.ALWAYS), stack.runtimes[0].platforms)

@@ -1,0 +1,66 @@
+"""Publishing the layers that a command selected: what `publish` and `build --publish` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from ocistacks.cli.send import SentStack, send_stack
+from ocistacks.cli.tables import print_table, size
+from ocistacks.deploy.publish import LAYOUT_FOLDER, PublishedArchive, publish_archives
+from ocistacks.oci.reference import LayoutReference
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ocistacks.builder.build_stack import BuiltLayer
+    from ocistacks.cli.options import PublishingOptions
+    from ocistacks.cli.session import StackSession
+    from ocistacks.selection.model import Selection
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedStack:
+    """What was written; ``sent`` is None where no image layout was asked for."""
+
+    archives: tuple[PublishedArchive, ...]
+    layout: LayoutReference
+    sent: SentStack | None
+
+
+def publish_selected(
+    session: StackSession,
+    built: Sequence[BuiltLayer],
+    selection: Selection,
+    options: PublishingOptions,
+    *,
+    force: bool,
+) -> PublishedStack:
+    """Publish those of the ``built`` layers that the selection names."""
+    layers = [layer for layer in built if layer.plan.layer.environment_name in selection.to_publish]
+    output = session.folder(options.output_dir)
+    archives = publish_archives(layers, output, session.store)
+    layout = LayoutReference(folder=output / LAYOUT_FOLDER, tag="latest")
+    sent = send_stack(session, built, layout) if options.layout else None
+    return PublishedStack(archives=archives, layout=layout, sent=sent)
+
+
+def print_published(published: PublishedStack) -> None:
+    """Print what was written on stdout."""
+    print_table(
+        ("ARCHIVE", "", "SIZE", "SHA256"),
+        (
+            (
+                str(archive.path),
+                "written" if archive.changed else "up to date",
+                size(archive.built.blob.size),
+                archive.built.blob.digest.hex,
+            )
+            for archive in published.archives
+        ),
+    )
+    if published.sent is not None:
+        documents, digest = published.sent.summary.manifests, published.sent.digest
+        typer.echo(f"{published.layout}: {documents} documents, stack {digest}")
