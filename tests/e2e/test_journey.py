@@ -23,7 +23,7 @@ def test_a_second_lock_rewrites_nothing(command_line, stack):
 
 def test_show_tells_layers_and_locks(command_line, stack):
     assert command_line.succeed("show", stack) == (
-        "venvstacks.toml\n"
+        f"{stack}\n"
         "  runtimes\n"
         "    cpython-3.13\n"
         "  frameworks\n"
@@ -38,7 +38,7 @@ def test_show_tells_layers_and_locks(command_line, stack):
         "      cpython-3.13\n"
     )
     told = json.loads(command_line.succeed("show", stack, "--json"))
-    assert told["spec_name"] == "venvstacks.toml"
+    assert told["spec_name"] == str(stack)
     assert told["frameworks"] == [
         {
             "name": "framework-sklearn",

@@ -22,9 +22,12 @@ def show(
     from ocistacks.spec.names import LayerKind
     from ocistacks.spec.read import read_stack
 
-    status = stack_status(read_stack(spec, environment=dict(os.environ)))
+    stack = read_stack(spec, environment=dict(os.environ))
+    for warning in stack.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    status = stack_status(stack)
     if as_json:
-        typer.echo(json.dumps(status.to_json(), indent=2))
+        typer.echo(json.dumps(status.to_json(), indent=2, sort_keys=True))
         return
     lines = [status.spec_name]
     for kind in LayerKind:

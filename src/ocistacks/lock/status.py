@@ -45,7 +45,7 @@ class LayerStatus:
             "has_valid_lock": self.stale is None,
             "selected_operations": None,
         }
-        if with_dependencies:
+        if with_dependencies and self.kind is not LayerKind.RUNTIME:
             status["dependencies"] = [
                 lower.to_json(with_dependencies=False) for lower in self.dependencies
             ]
@@ -54,7 +54,10 @@ class LayerStatus:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StackStatus:
-    """All layers of a stack that are not switched off, in build order."""
+    """All layers of a stack that are not switched off, in build order.
+
+    ``spec_name`` is the absolute path of the specification.
+    """
 
     spec_name: str
     layers: tuple[LayerStatus, ...]
@@ -86,7 +89,7 @@ def stack_status(stack: StackSpec) -> StackStatus:
             stale=stale,
             dependencies=lower,
         )
-    return StackStatus(spec_name=stack.path.name, layers=tuple(statuses.values()))
+    return StackStatus(spec_name=str(stack.path), layers=tuple(statuses.values()))
 
 
 def _install_target(stack: StackSpec, layer: LayerSpec, stale: str | None) -> str:

@@ -128,17 +128,17 @@ def test_a_packages_hash_is_of_its_folders_in_order(tmp_path):
 
 
 def test_the_status_of_a_locked_stack(locked):
-    status = stack_status(locked(STACK))
+    stack = locked(STACK)
+    status = stack_status(stack)
     assert [layer.summary for layer in status.layers] == ["py", "app-run -> app-run@1"]
     assert status.to_json() == {
-        "spec_name": "venvstacks.toml",
+        "spec_name": str(stack.path),
         "runtimes": [
             {
                 "name": "py",
                 "install_target": "py",
                 "has_valid_lock": True,
                 "selected_operations": None,
-                "dependencies": [],
             }
         ],
         "frameworks": [],
