@@ -67,13 +67,6 @@ class RuntimePythons:
     def __call__(self, runtime: RuntimeSpec, platform: Platform) -> PythonPin:
         """Return the pin of an archive that lies in the store; LockError if none can be had."""
         version = runtime.python_version
-        if runtime.implementation != "cpython":
-            raise LockError(
-                "There is no archive of this Python.",
-                where=f"layer {runtime.environment_name}, python_implementation",
-                found=runtime.python_implementation,
-                expected="cpython@X.Y.Z, or an archive in [tool.ocistacks.python_sources]",
-            )
         named = self.settings.python_sources.get(version, {}).get(platform)
         if named is not None:
             return self._named(version, named)

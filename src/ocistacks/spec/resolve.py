@@ -19,7 +19,7 @@ from ocistacks.spec.modules import (
     support_module_order,
 )
 from ocistacks.spec.narrowing import narrowed_platforms
-from ocistacks.spec.tables import ApplicationTable, RuntimeTable
+from ocistacks.spec.tables import PYTHON_IMPLEMENTATION_FORM, ApplicationTable, RuntimeTable
 from ocistacks.spec.targets import normalised_linux_target
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def resolve_runtimes(
         platforms = narrowed_platforms(entry, (), findings)
         common = _common_fields(entry, (), platforms, surroundings, findings)
         runtime = RuntimeSpec(python_implementation=entry.table.python_implementation, **common)
+        if platforms and runtime.implementation != "cpython":
+            findings.add(_no_pypy(entry, runtime))
         if entry.name is not None:
             runtimes.setdefault(entry.name, runtime)
     return runtimes
@@ -134,6 +136,17 @@ def check_distinct_names(entries: Sequence[Entry], findings: Findings) -> None:
                     allowed="a name that gives the layer a folder of its own",
                 )
             )
+
+
+def _no_pypy(entry: Entry, runtime: RuntimeSpec) -> Fault:
+    return Fault(
+        path=(*entry.path, "python_implementation"),
+        problem="PyPy is not supported",
+        layer=entry.environment_name,
+        found=shown(runtime.python_implementation),
+        allowed=PYTHON_IMPLEMENTATION_FORM,
+        hint="platforms = [] switches the runtime off, and all that stands on it",
+    )
 
 
 def _fields_above(

@@ -26,7 +26,7 @@ from ocistacks.spec.targets import (
 )
 
 _PYTHON_IMPLEMENTATION = r"^(cpython|pypy)@3\.[0-9]{1,3}\.[0-9]{1,3}((a|b|rc)[0-9]{1,3})?$"
-PYTHON_IMPLEMENTATION_FORM = "'cpython@X.Y.Z' or 'pypy@X.Y.Z', such as 'cpython@3.13.5'"
+PYTHON_IMPLEMENTATION_FORM = "'cpython@X.Y.Z', such as 'cpython@3.13.5'"
 
 
 def _layer_name(text: str) -> str:
@@ -91,16 +91,21 @@ def _package_indexes(table: dict[str, str]) -> dict[str, str]:
 
 def _python_implementation(text: str) -> str:
     if "\n" in text or not re.match(_PYTHON_IMPLEMENTATION, text):
+        version = re.fullmatch(r"(?:c?python)?\W*(3\.[0-9]{1,3}\.[0-9]{1,3})", text, re.IGNORECASE)
         raise PydanticCustomError(
             "python_implementation",
             "not a Python implementation",
-            {"expected": PYTHON_IMPLEMENTATION_FORM},
+            {
+                "expected": PYTHON_IMPLEMENTATION_FORM,
+                "nearest": f"cpython@{version[1]}" if version else "",
+            },
         )
     return text
 
 
 def _module_path(text: str) -> str:
-    if "\x00" in text or text.replace("\\", "/").rpartition("/")[2] in {"", ".", ".."}:
+    parts = [part for part in re.split(r"[/\\]", text) if part not in {"", "."}]
+    if "\x00" in text or not parts or parts[-1] == "..":
         raise PydanticCustomError(
             "module_path",
             "not the path of a module",

@@ -85,5 +85,6 @@ def _fault(
         layer=layer,
         found=context.get("actual", found),
         allowed=", ".join(choices) or allowed,
-        nearest=nearest(value, choices) if isinstance(value, str) else None,
+        nearest=context.get("nearest")
+        or (nearest(value, choices) if isinstance(value, str) else None),
     )

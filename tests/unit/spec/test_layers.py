@@ -111,7 +111,7 @@ def test_module_paths_are_absolute_and_support_modules_sorted(stack):
 
 def test_a_bare_libc_is_the_default_version_and_stays_as_declared(parse):
     stack = parse(
-        '[[runtimes]]\nname = "py"\npython_implementation = "pypy@3.11.13"\nrequirements = []\n'
+        '[[runtimes]]\nname = "py"\npython_implementation = "cpython@3.11.13"\nrequirements = []\n'
         'linux_target = "glibc"\n'
     )
     (runtime,) = stack.runtimes

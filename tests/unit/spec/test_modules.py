@@ -69,7 +69,15 @@ def test_no_launch_module_is_one_fault(refusal):
     )
 
 
-@pytest.mark.parametrize("path", ["", ".", "..", "lib/", "lib/.."])
+@pytest.mark.parametrize("path", ["lib/", "./lib/.", "lib//", "x/../lib"])
+def test_a_package_may_be_written_in_other_ways(parse, path):
+    stack = parse(STACK + f'launch_module = "{path}"', modules=("lib",))
+    application = stack.layer("app-x")
+    assert application.launch_module.as_posix() == "/stack/lib"
+    assert application.launch_module_name == "lib"
+
+
+@pytest.mark.parametrize("path", ["", ".", "..", "/", "lib/..", "lib/../"])
 def test_what_is_no_path_of_a_module_is_refused(refusal, path):
     assert refusal(STACK + f'launch_module = "{path}"') == told(
         "  applications[0].launch_module: not the path of a module\n"

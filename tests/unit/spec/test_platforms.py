@@ -62,6 +62,11 @@ def test_a_layer_that_is_off_may_lack_its_modules_but_not_sense(parse, refusal):
     assert refusal(text.replace("requirements = []", 'requirements = ["<"]'), modules=())
 
 
+def test_a_runtime_that_is_off_may_be_pypy(parse):
+    text = RUNTIME.replace("cpython@3.13.5", "pypy@3.11.13") + "platforms = []\n"
+    assert parse(text + layer("frameworks", "f", ["py"])).disabled == ("py", "framework-f")
+
+
 def test_layers_without_a_common_platform_are_left_out_with_a_warning(parse):
     stack = parse(
         RUNTIME

@@ -95,7 +95,27 @@ ONE_FAULT = {
             "runtimes[0].python_implementation: not a Python implementation\n"
             "  layer: py\n"
             "  found: 'cpython@3.13'\n"
-            "  allowed: 'cpython@X.Y.Z' or 'pypy@X.Y.Z', such as 'cpython@3.13.5'"
+            "  allowed: 'cpython@X.Y.Z', such as 'cpython@3.13.5'"
+        ),
+    ),
+    "a Python written in another way": (
+        RUNTIME.replace("cpython@3.13.5", "CPython-3.13.5"),
+        (
+            "runtimes[0].python_implementation: not a Python implementation\n"
+            "  layer: py\n"
+            "  found: 'CPython-3.13.5'\n"
+            "  allowed: 'cpython@X.Y.Z', such as 'cpython@3.13.5'\n"
+            "  did you mean 'cpython@3.13.5'?"
+        ),
+    ),
+    "PyPy": (
+        RUNTIME.replace("cpython@3.13.5", "pypy@3.11.13"),
+        (
+            "runtimes[0].python_implementation: PyPy is not supported\n"
+            "  layer: py\n"
+            "  found: 'pypy@3.11.13'\n"
+            "  allowed: 'cpython@X.Y.Z', such as 'cpython@3.13.5'\n"
+            "  hint: platforms = [] switches the runtime off, and all that stands on it"
         ),
     ),
     "one table where there are several": (
@@ -179,7 +199,7 @@ def test_all_faults_are_told_at_once_and_none_that_follows_from_another(refusal,
         "runtimes[0].python_implementation: not a Python implementation\n"
         "  layer: py\n"
         "  found: 'cpython'\n"
-        "  allowed: 'cpython@X.Y.Z' or 'pypy@X.Y.Z', such as 'cpython@3.13.5'",
+        "  allowed: 'cpython@X.Y.Z', such as 'cpython@3.13.5'",
         "frameworks[0].requirements: wrong type\n"
         "  layer: framework-f\n"
         "  found: 3\n"
