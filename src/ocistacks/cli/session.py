@@ -129,13 +129,20 @@ class StackSession:
         What is not there yet is built, or an error where that must not be.
         """
         from ocistacks.builder.build_stack import BuildOptions, build_stack
-        from ocistacks.request.plan import plan_stack
+        from ocistacks.builder.wheel_scripts import scripts_of_wheels
+        from ocistacks.request.plan import plan_stack, wheels_below_applications
 
         locks = read_locks(self.stack, environment_names)
+        scripts = scripts_of_wheels(
+            wheels_below_applications(self.stack, locks, self.platforms, environment_names),
+            store=self.store,
+            environment=self.environment,
+            reporter=self.reporter,
+        )
         plans = [
             plan
             for platform in self.platforms
-            for plan in plan_stack(self.stack, locks, platform)
+            for plan in plan_stack(self.stack, locks, platform, scripts=scripts)
             if environment_names is None or plan.layer.environment_name in environment_names
         ]
         options = BuildOptions(

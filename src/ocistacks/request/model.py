@@ -28,6 +28,17 @@ class WheelInput(_Frozen):
     digest: Digest
 
 
+class ScriptInput(_Frozen):
+    """A console script of a layer below, which an application's bin/ offers, too.
+
+    PyPA "Entry points specification": the object reference ``module:attribute``.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. +-]*$", max_length=200)
+    module: str = Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$")
+    attribute: str = Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$")
+
+
 class ModulesInput(_Frozen):
     """An application's launch and support modules, as one canonical tar."""
 
@@ -63,6 +74,8 @@ class BuildRequest(_Frozen):
     lower_targets: tuple[str, ...]
     """Install targets of the layers below, nearest first, the runtime last."""
     wheels: tuple[WheelInput, ...]
+    lower_scripts: tuple[ScriptInput, ...] = ()
+    """Of an application: the console scripts of the layers below, by name, the nearest layer's."""
     modules: ModulesInput | None
     bytecode: bool
     compression: Literal["zstd", "gzip"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,18 @@ from ocistacks.lock.document import needed_on
 from ocistacks.lock.shared import is_shared
 from ocistacks.lock.wheels import choose_wheel
 from ocistacks.request.materials import Material, python_material, wheel_material
-from ocistacks.request.model import BuildRequest, ModulesInput, PythonInput, WheelInput
+from ocistacks.request.model import (
+    BuildRequest,
+    ModulesInput,
+    PythonInput,
+    ScriptInput,
+    WheelInput,
+)
 from ocistacks.request.modules import modules_tar
 from ocistacks.spec.model import ApplicationSpec, RuntimeSpec, lower_layers, runtime_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from ocistacks.lock.python_pin import PythonPin
     from ocistacks.lock.read import LayerLock
@@ -39,29 +46,60 @@ class PlannedLayer:
         return self.lock.layer
 
 
+Scripts = Mapping[Digest, tuple[ScriptInput, ...]]
+"""The console scripts of each wheel that lies below an application."""
+
+
 def plan_stack(
-    stack: StackSpec, locks: Sequence[LayerLock], platform: Platform
+    stack: StackSpec, locks: Sequence[LayerLock], platform: Platform, *, scripts: Scripts
 ) -> tuple[PlannedLayer, ...]:
     """Return the plan of every layer that is made for ``platform``, in build order.
+
+    ``scripts`` has those of all wheels that ``wheels_below_applications`` returns.
 
     Raises:
         LockError: a lock has no wheel or no Python for that platform.
     """
-    targets = {lock.layer.environment_name: lock.install_target for lock in locks}
+    by_name = {lock.layer.environment_name: lock for lock in locks}
     return tuple(
-        _plan_layer(stack, lock, platform, targets)
+        _plan_layer(stack, lock, platform, by_name, scripts)
         for lock in locks
         if platform in lock.layer.platforms
     )
 
 
-def _plan_layer(
-    stack: StackSpec, lock: LayerLock, platform: Platform, targets: Mapping[str, str]
-) -> PlannedLayer:
-    layer, settings = lock.layer, stack.settings
+def wheels_below_applications(
+    stack: StackSpec,
+    locks: Sequence[LayerLock],
+    platforms: Iterable[Platform],
+    environment_names: Collection[str] | None = None,
+) -> tuple[Material, ...]:
+    """Return the wheels of the layers that applications stand on: their scripts must be known.
+
+    ``environment_names`` limits the applications; without it all of them are meant.
+    """
+    by_name = {lock.layer.environment_name: lock for lock in locks}
+    found: dict[Digest, Material] = {}
+    for platform in platforms:
+        below = {
+            lower.environment_name
+            for lock in locks
+            if isinstance(lock.layer, ApplicationSpec) and platform in lock.layer.platforms
+            if environment_names is None or lock.layer.environment_name in environment_names
+            for lower in lower_layers(lock.layer)
+        }
+        for name in sorted(below):
+            for material, _wheel in _wheels(stack, by_name[name], platform):
+                found.setdefault(material.digest, material)
+    return tuple(found.values())
+
+
+def _wheels(
+    stack: StackSpec, lock: LayerLock, platform: Platform
+) -> list[tuple[Material, WheelInput]]:
+    layer = lock.layer
     indexes: Any = stack.uv_configuration.get("index", ())
-    materials: list[Material] = []
-    wheels: list[WheelInput] = []
+    wheels: list[tuple[Material, WheelInput]] = []
     for package in lock.pylock.packages:
         if is_shared(package) or not needed_on(package, layer, platform):
             continue
@@ -73,15 +111,27 @@ def _plan_layer(
                 hint="lock the layer again: ocistacks lock SPEC",
             )
         material = wheel_material(package, wheel, lock.paths.folder, indexes)
-        materials.append(material)
-        wheels.append(
-            WheelInput(
-                name=package.name,
-                version=str(package.version),
-                filename=material.name,
-                digest=material.digest,
-            )
+        chosen = WheelInput(
+            name=package.name,
+            version=str(package.version),
+            filename=material.name,
+            digest=material.digest,
         )
+        wheels.append((material, chosen))
+    return wheels
+
+
+def _plan_layer(
+    stack: StackSpec,
+    lock: LayerLock,
+    platform: Platform,
+    locks: Mapping[str, LayerLock],
+    scripts: Scripts,
+) -> PlannedLayer:
+    layer, settings = lock.layer, stack.settings
+    wheels = _wheels(stack, lock, platform)
+    lower = [locks[below.environment_name] for below in lower_layers(layer)]
+    materials = [material for material, _wheel in wheels]
     pin = _pin(lock, platform)
     needs_python = isinstance(layer, RuntimeSpec) or settings.bytecode
     if needs_python:
@@ -95,8 +145,9 @@ def _plan_layer(
             version=pin.version,
             digest=pin.digest if needs_python else None,
         ),
-        lower_targets=tuple(targets[below.environment_name] for below in lower_layers(layer)),
-        wheels=tuple(sorted(wheels, key=lambda wheel: wheel.name)),
+        lower_targets=tuple(below.install_target for below in lower),
+        wheels=tuple(sorted((wheel for _, wheel in wheels), key=lambda wheel: wheel.name)),
+        lower_scripts=_lower_scripts(stack, layer, lower, platform, scripts),
         modules=_modules_input(layer),
         bytecode=settings.bytecode,
         compression=settings.compression,
@@ -108,6 +159,23 @@ def _plan_layer(
         input_digest=request.input_digest,
         materials=tuple(materials),
     )
+
+
+def _lower_scripts(
+    stack: StackSpec,
+    layer: LayerSpec,
+    lower: Iterable[LayerLock],
+    platform: Platform,
+    scripts: Scripts,
+) -> tuple[ScriptInput, ...]:
+    if not isinstance(layer, ApplicationSpec):
+        return ()
+    found: dict[str, ScriptInput] = {}
+    for lock in lower:
+        for material, _wheel in _wheels(stack, lock, platform):
+            for script in scripts[material.digest]:
+                found.setdefault(script.name, script)
+    return tuple(found[name] for name in sorted(found))
 
 
 def _modules_input(layer: LayerSpec) -> ModulesInput | None:

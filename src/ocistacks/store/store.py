@@ -5,6 +5,7 @@
     deployments/HEX        what `ocistacks run` runs: layers side by side, by what they are
     builds/HEX.json        what a build request's input digest gave
     pythons/NAME.json      which Python archive a release tarball gave
+    scripts/HEX.json       which console scripts a wheel declares
     toolchains/HEX         the root folders that Python is compiled in, by what they are made of
     locks/NAME             what processes wait for each other on
     temporary/             what is not finished; same file system, so that it can be renamed
@@ -36,7 +37,17 @@ if TYPE_CHECKING:
 
 STORE_VARIABLE = "OCISTACKS_STORE"
 _COPY_BYTES = 1 << 20
-_FOLDERS = ("blobs/sha256", "trees", "deployments", "builds", "pythons", "locks", "temporary")
+_FOLDERS = (
+    "blobs/sha256",
+    "trees",
+    "deployments",
+    "builds",
+    "pythons",
+    "scripts",
+    "toolchains",
+    "locks",
+    "temporary",
+)
 
 
 class Store:
@@ -45,16 +56,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         try:
-            for name in (
-                "blobs/sha256",
-                "trees",
-                "deployments",
-                "builds",
-                "pythons",
-                "toolchains",
-                "locks",
-                "temporary",
-            ):
+            for name in _FOLDERS:
                 (root / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(root, error) from error
@@ -76,6 +78,10 @@ class Store:
     def deployment_path(self, identity: Digest) -> Path:
         """Return where the deployment of that identity lies, or would lie."""
         return self.root / "deployments" / identity.hex
+
+    def scripts_path(self, wheel: Digest) -> Path:
+        """Return the record of which console scripts a wheel declares."""
+        return self.root / "scripts" / f"{wheel.hex}.json"
 
     def toolchain_path(self, identity: Digest) -> Path:
         """Return the folder of the toolchain root that is made of what has that digest."""

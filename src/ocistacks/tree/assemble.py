@@ -25,7 +25,7 @@ from ocistacks.tree.layer_configuration import (
 )
 from ocistacks.tree.python_archive import unpack_python
 from ocistacks.tree.records import settle_records
-from ocistacks.tree.scripts import make_scripts_relocatable
+from ocistacks.tree.scripts import make_scripts_relocatable, write_lower_scripts
 from ocistacks.tree.wheel_files import check_wheels
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def assemble_tree(
     if request.kind is not LayerKind.RUNTIME:
         write_environment(tree, request)
     make_scripts_relocatable(tree / "bin", python, f"python{minor}")
+    write_lower_scripts(tree / "bin", request.lower_scripts, f"python{minor}")
     settle_records(site_packages, used_minor=used_minor)
     if request.modules is not None:
         _unpack_modules(material(request.modules.digest), site_packages)

@@ -12,11 +12,22 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from ocistacks.request.model import ScriptInput
 
 _DIRECT = re.compile(rb"#!(?P<python>[^\n]+)\n")
 _THROUGH_SHELL = re.compile(rb"#!/bin/sh\n'''exec' (?P<python>[^\n]+) \"\$0\" \"\$@\"\n' '''\n")
 _LARGEST_SCRIPT_BYTES = 1 << 20
+_LOWER_SCRIPT = """\
+import sys
+
+from {module} import {top}
+
+if __name__ == "__main__":
+    sys.exit({attribute}())
+"""
 
 
 def make_scripts_relocatable(folder: Path, build_python: Path, python_name: str) -> None:
@@ -35,6 +46,24 @@ def make_scripts_relocatable(folder: Path, build_python: Path, python_name: str)
         header = _interpreter_header(content, build_python)
         if header is not None:
             path.write_bytes(relocatable_header(python_name) + content[len(header) :])
+
+
+def write_lower_scripts(folder: Path, scripts: Iterable[ScriptInput], python_name: str) -> None:
+    """Let ``folder`` offer the console scripts of lower layers; what is there already stays.
+
+    They run with the interpreter in that folder, and so with all that its layer can import.
+    """
+    for script in scripts:
+        path = folder / script.name
+        if path.exists() or path.is_symlink():
+            continue
+        content = _LOWER_SCRIPT.format(
+            module=script.module,
+            top=script.attribute.partition(".")[0],
+            attribute=script.attribute,
+        )
+        path.write_bytes(relocatable_header(python_name) + content.encode())
+        path.chmod(0o755)
 
 
 def relocatable_header(python_name: str) -> bytes:

@@ -7,7 +7,6 @@ is not both named and correctly hashed in RECORD. uv fills such gaps in silence,
 from __future__ import annotations
 
 import base64
-import configparser
 import csv
 import hashlib
 import io
@@ -18,9 +17,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import BuildError
+from ocistacks.tree.entry_points import declared_scripts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ocistacks.digests import Digest
@@ -122,7 +122,7 @@ def _checked_archive(archive: zipfile.ZipFile, filename: str, python_minor: str)
     folder = PurePosixPath(record).parent
     return {
         **{_target(name, python_minor): content for name, content in targets.items()},
-        **dict(_console_scripts(archive, f"{folder}/entry_points.txt")),
+        **{f"bin/{name}": value for name, value in declared_scripts(archive, str(folder))},
     }
 
 
@@ -177,22 +177,3 @@ def _target(name: str, python_minor: str) -> str:
         "scripts": "bin/",
     }
     return folders.get(scheme, f"{site_packages}/") + rest
-
-
-def _console_scripts(archive: zipfile.ZipFile, entry_points: str) -> Iterator[tuple[str, str]]:
-    if entry_points not in archive.namelist():
-        return
-    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
-    try:
-        parser.read_string(archive.read(entry_points).decode())
-    except configparser.Error as error:
-        raise BuildError(
-            "A wheel's entry points cannot be read.",
-            where=f"{archive.filename}, {entry_points}",
-            found=str(error),
-        ) from error
-    for section in ("console_scripts", "gui_scripts"):
-        if parser.has_section(section):
-            for script, value in parser.items(section):
-                yield f"bin/{script}", value

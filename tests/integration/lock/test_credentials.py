@@ -37,7 +37,7 @@ def holds_secret(text):
 
 
 def fetched(stack, lock, folder):
-    (plan,) = plan_stack(stack.read(), [lock], Platform.LINUX_X86_64)
+    (plan,) = plan_stack(stack.read(), [lock], Platform.LINUX_X86_64, scripts={})
     wheels = [material for material in plan.materials if material.name.endswith(".whl")]
     store = Store(folder)
     size = fetch_materials(store, wheels, environment=stack.environment, reporter=SilentReporter())

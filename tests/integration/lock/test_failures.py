@@ -221,7 +221,7 @@ def test_a_wheel_whose_bytes_are_not_those_that_the_index_told(stack, index, tmp
     served = b"X" * len(index.files[name])
     index.files[name] = served
     store = Store(tmp_path / "store")
-    (plan,) = plan_stack(stack.read(), [lock], Platform.LINUX_X86_64)
+    (plan,) = plan_stack(stack.read(), [lock], Platform.LINUX_X86_64, scripts={})
     wheels = [material for material in plan.materials if material.name == name]
 
     with pytest.raises(DigestError) as caught:

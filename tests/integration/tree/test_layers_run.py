@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ocistacks.request.model import ScriptInput
 from ocistacks.spec.names import LayerKind
 
 SITE_PACKAGES = "lib/python3.13/site-packages"
@@ -37,7 +38,8 @@ print(json.dumps({
 
 
 def framework_wheel(shop, side):
-    files = {f"in{side}.py": f"NAME = '{side}'\n", "shared.py": f"NAME = '{side}'\n"}
+    text = f"import sys\nNAME = '{side}'\ndef tell():\n    print(NAME, *sys.argv[1:], sys.prefix)\n"
+    files = {f"in{side}.py": text, "shared.py": f"NAME = '{side}'\n"}
     if side == "base":
         files |= {"base-extra.pth": "beside\n", "beside/viapth.py": "NAME = 'through .pth'\n"}
     return shop.wheel(side, files)
@@ -65,6 +67,10 @@ def trees(tmp_path_factory, make_workshop, runtime):
                 "kind": LayerKind.APPLICATION,
                 "wheels": (hello,),
                 "modules": shop.modules("demo", {"demo.py": DEMO}),
+                "lower_scripts": (
+                    ScriptInput(name="say-hello", module="hidden", attribute="by.its.own"),
+                    ScriptInput(name="tell-base", module="inbase", attribute="tell"),
+                ),
             }
         else:
             changes = {"wheels": (framework_wheel(shop, target.removeprefix("framework-")),)}
@@ -119,6 +125,14 @@ def test_an_application_imports_from_its_layers_in_order(deployed, run_there):
 def test_scripts_find_the_interpreter_beside_them(deployed, run_there, script, printed):
     finished = run_there(deployed / APPLICATION / "bin" / script, "a b", "c")
     assert (finished.stdout, finished.stderr) == (printed, "")
+
+
+def test_scripts_of_lower_layers_run_from_the_application(deployed, run_there):
+    """They see all that the application imports; its own script of a name stays."""
+    finished = run_there(deployed / APPLICATION / "bin/tell-base", "x y")
+    assert finished.stdout == f"base x y {deployed / APPLICATION}\n", finished.stderr
+    assert "hidden" not in (deployed / APPLICATION / "bin/say-hello").read_text()
+    assert not (deployed / "framework-left/bin/tell-base").exists()
 
 
 def test_a_script_runs_through_a_link_from_elsewhere(deployed, run_there):

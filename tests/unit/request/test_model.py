@@ -36,7 +36,7 @@ REQUEST = BuildRequest(
 def test_the_canonical_form_is_all_that_counts_and_nothing_else():
     assert REQUEST.canonical().decode() == (
         '{"bytecode":true,"compression":"zstd","compression_level":3,'
-        '"install_target":"app-run@2","kind":"application","layer_format":1,'
+        '"install_target":"app-run@2","kind":"application","layer_format":1,"lower_scripts":[],'
         '"lower_targets":["framework-high","cpython-3.13"],'
         f'"modules":{{"digest":"{digest("c")}","launch_module":"run"}},'
         '"platform":"linux_x86_64",'
@@ -49,7 +49,7 @@ def test_the_canonical_form_is_all_that_counts_and_nothing_else():
 def test_the_input_digest_is_golden():
     """A change here empties every cache of every user: make it knowingly."""
     assert REQUEST.input_digest == (
-        "sha256:49140a2d1c1c584f752305ad14fe67727ed7623b7aa2ad0867c9151812b71942"
+        "sha256:7ed40a59cc259abe7e1051eedc9e98147d00f8203b635679fdb770e69b029578"
     )
     assert REQUEST.input_digest.hex == hashlib.sha256(REQUEST.canonical()).hexdigest()
 

@@ -16,8 +16,9 @@ from ocistacks.lock.python_pin import PythonPin
 from ocistacks.lock.read import LayerLock, parse_pylock
 from ocistacks.platforms import Platform
 from ocistacks.request.materials import python_material
+from ocistacks.request.model import ScriptInput
 from ocistacks.request.modules import modules_tar
-from ocistacks.request.plan import plan_stack
+from ocistacks.request.plan import plan_stack, wheels_below_applications
 from ocistacks.spec.parse import parse_stack
 
 STACK = """
@@ -70,7 +71,7 @@ def plan(tmp_path):
     (tmp_path / "run.py").write_text("print(1)\n")
     pin = PythonPin(version="3.13.5", sha256="f" * 64, size=9, origin="here")
 
-    def plan(packages, *, text=STACK, platform=LINUX, pins=None):
+    def plan(packages, *, text=STACK, platform=LINUX, pins=None, scripts=None):
         stack = parse_stack(
             tomllib.loads(text),
             None,
@@ -99,7 +100,10 @@ def plan(tmp_path):
             )
             for layer in stack.layers
         ]
-        return {one.layer.environment_name: one for one in plan_stack(stack, locks, platform)}
+        below = wheels_below_applications(stack, locks, [platform])
+        declared = {material.digest: () for material in below} | (scripts or {})
+        planned = plan_stack(stack, locks, platform, scripts=declared)
+        return {one.layer.environment_name: one for one in planned}
 
     return plan
 
@@ -125,6 +129,24 @@ def test_each_layer_asks_for_what_it_installs_and_what_lies_below(plan):
 
 def test_layers_that_are_not_made_for_the_platform_are_left_out(plan):
     assert list(plan({}, platform=Platform.WIN_AMD64)) == ["py"]
+
+
+def test_an_application_has_the_scripts_of_the_layers_below_the_nearest_first(plan):
+    def script(name, module):
+        return ScriptInput(name=name, module=module, attribute="main")
+
+    packages = {
+        "py": package("a", {"hash": "a" * 64}),
+        "framework-f": package("b", {"hash": "b" * 64}),
+    }
+    scripts = {
+        Digest.from_hex("a" * 64): (script("low", "a"), script("both", "a")),
+        Digest.from_hex("b" * 64): (script("both", "b"),),
+    }
+    planned = plan(packages, scripts=scripts)
+    assert planned["app-run"].request.lower_scripts == (script("both", "b"), script("low", "a"))
+    assert planned["framework-f"].request.lower_scripts == ()
+    assert plan(packages)["app-run"].input_digest != planned["app-run"].input_digest
 
 
 def test_shared_packages_and_other_platforms_are_not_installed(plan):
