@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ocistacks.spec.model import LayerSpec
 
 
+class MissingWheelsError(LockError):
+    """Packages have no wheel for a platform that needs them."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _MissingWheel:
     """A package that has no wheel for one of the platforms that need it."""
@@ -30,7 +34,7 @@ class _MissingWheel:
 
 
 def require_wheels(pylock: Pylock, layer: LayerSpec) -> None:
-    """Raise LockError, naming each package and platform for which the lock has no wheel."""
+    """Raise MissingWheelsError, which names each package and platform without a wheel."""
     missing = _missing_wheels(pylock, layer)
     if not missing:
         return
@@ -39,7 +43,7 @@ def require_wheels(pylock: Pylock, layer: LayerSpec) -> None:
         names = ", ".join(wheel.available[:4]) or "none at all"
         more = f" and {len(wheel.available) - 4} more" if len(wheel.available) > 4 else ""
         faults.append(f"{wheel.package} {wheel.version} on {wheel.platform}: {names}{more}")
-    raise LockError(
+    raise MissingWheelsError(
         f"Layer {layer.environment_name} cannot be locked: packages have no wheel that fits.",
         where=f"layer {layer.environment_name}",
         found="\n    ".join(["these wheels only:", *faults]),

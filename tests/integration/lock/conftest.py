@@ -17,7 +17,8 @@ from urllib.parse import unquote
 import pytest
 
 from ocistacks.errors import OcistacksError
-from ocistacks.lock.lock_stack import LockOptions, LockResult, lock_stack
+from ocistacks.lock.lock_stack import lock_stack
+from ocistacks.lock.options import LockOptions
 from ocistacks.lock.python_pin import PythonPin
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
@@ -25,6 +26,8 @@ from ocistacks.spec.read import read_stack
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ocistacks.lock.lock_layer import LockResult
 
 PYTHON_ARCHIVE = b"a stand-in for a Python archive"
 LONG_AGO = "2025-01-01T00:00:00Z"

@@ -38,7 +38,7 @@ def refused(stack, refusal):
 def unsolvable(*told):
     listed = "\n    ".join(told)
     return (
-        "LockError",
+        "UnsolvableError",
         (
             "Layer py cannot be locked: uv finds no set of packages for it.\n"
             "  where: layer py\n"
@@ -66,7 +66,7 @@ def failed(*told):
 def unfit(*told):
     listed = "\n    ".join(told)
     return (
-        "LockError",
+        "MissingWheelsError",
         (
             "Layer py cannot be locked: packages have no wheel that fits.\n"
             "  where: layer py\n"
@@ -86,8 +86,8 @@ def test_a_package_without_any_wheel(refused, index):
         "No solution found when resolving dependencies for linux_x86_64",
         "Because source==1.0 has no usable wheels and only source==1.0 is available, we can "
         "conclude that all versions of source cannot be used.",
-        "And because layer py depends on source, we can conclude that your requirements are "
-        "unsatisfiable.",
+        "And because layer py depends on source, we can conclude that layer py's requirements "
+        "are unsatisfiable.",
         "hint: Wheels are required for `source` because building from source is disabled for all "
         "packages (i.e., with `--no-build`)",
     )
@@ -100,8 +100,8 @@ def test_a_package_without_a_wheel_for_one_platform(refused, index):
         "No solution found when resolving dependencies for win_amd64",
         "Because native==1.0 has no win_amd64-compatible wheels and only native==1.0 is available, "
         "we can conclude that all versions of native cannot be used.",
-        "And because layer py depends on native, we can conclude that your requirements are "
-        "unsatisfiable.",
+        "And because layer py depends on native, we can conclude that layer py's requirements "
+        "are unsatisfiable.",
     )
 
 
@@ -128,7 +128,7 @@ def test_a_package_that_the_index_does_not_know(refused):
     assert refused("missing") == unsolvable(
         "No solution found when resolving dependencies for linux_x86_64",
         "Because missing was not found in the package registry and layer py depends on missing, we "
-        "can conclude that your requirements are unsatisfiable.",
+        "can conclude that layer py's requirements are unsatisfiable.",
     )
 
 
@@ -138,8 +138,8 @@ def test_requirements_that_exclude_each_other(refused, index):
 
     assert refused("base<2", "base>=2") == unsolvable(
         "No solution found when resolving dependencies for linux_x86_64",
-        "Because layer py depends on base<2 and base>=2, we can conclude that your requirements "
-        "are unsatisfiable.",
+        "Because layer py depends on base<2 and base>=2, we can conclude that layer py's "
+        "requirements are unsatisfiable.",
     )
 
 
@@ -152,13 +152,13 @@ def test_layers_that_exclude_each_other(stack, index, refusal):
     )
 
     assert refusal() == (
-        "LockError",
+        "UnsolvableError",
         (
             "Layer framework-new cannot be locked: uv finds no set of packages for it.\n"
             "  where: layer framework-new\n"
             "  found: No solution found when resolving dependencies for linux_x86_64\n"
             "    Because layer framework-new depends on base>=2 and base==1.0, we can conclude "
-            "that your requirements are unsatisfiable.\n"
+            "that layer framework-new's requirements are unsatisfiable.\n"
             "  expected: a wheel of every package for linux_x86_64, win_amd64, within base==1.0 "
             "(layers below, constraint-dependencies)\n"
             "  hint: relax the requirement, narrow the layer's platforms, or add an index that has "
@@ -168,17 +168,61 @@ def test_layers_that_exclude_each_other(stack, index, refusal):
     assert not (stack.folder / "requirements").exists()
 
 
-def test_the_first_of_several_failing_layers_is_told(stack, index, refusal):
+def test_all_failing_layers_are_told_and_those_above_them_are_not_tried(stack, index, refusal):
+    index.add("base", "1.0")
+    frameworks = "".join(
+        f'[[frameworks]]\nname = "{name}"\nruntime = "py"\nrequirements = ["{package}"]\n'
+        for name, package in (("zeta", "zeta"), ("alpha", "base"), ("mu", "mu"))
+    )
+    top = '[[frameworks]]\nname = "top"\nframeworks = ["alpha", "mu"]\nrequirements = []\n'
+    above = '[[frameworks]]\nname = "above"\nframeworks = ["top"]\nrequirements = []\n'
+    stack.write(RUNTIME.format(requirements=[]) + frameworks + top + above)
+
+    def told(name):
+        return (
+            f"    Layer framework-{name} cannot be locked: uv finds no set of packages for it.\n"
+            f"      where: layer framework-{name}\n"
+            "      found: No solution found when resolving dependencies for linux_x86_64\n"
+            f"        Because {name} was not found in the package registry and layer "
+            f"framework-{name} depends on {name}, we can conclude that layer framework-{name}'s "
+            "requirements are unsatisfiable.\n"
+            "      expected: a wheel of every package for linux_x86_64, win_amd64\n"
+            "      hint: relax the requirement, narrow the layer's platforms, or add an index that "
+            "has the wheels\n"
+        )
+
+    for _ in range(2):
+        assert refusal() == (
+            "LockError",
+            (
+                "2 layers cannot be locked; all locks stay as they were.\n"
+                f"  where: {stack.path}\n"
+                f"  found: {told('zeta').strip()}\n"
+                f"{told('mu')}"
+                "    Layer framework-top was not tried: it stands on framework-mu.\n"
+                "    Layer framework-above was not tried: it stands on framework-mu."
+            ),
+        )
+    assert not (stack.folder / "requirements").exists()
+
+
+def test_a_layer_above_one_that_is_not_locked(stack, index, refusal):
     stack.write(
         RUNTIME.format(requirements=[])
-        + "".join(
-            f'[[frameworks]]\nname = "{name}"\nruntime = "py"\nrequirements = ["{name}"]\n'
-            for name in ("zeta", "alpha", "mu")
-        )
+        + '[[frameworks]]\nname = "low"\nruntime = "py"\nrequirements = []\n'
+        '[[frameworks]]\nname = "high"\nframeworks = ["low"]\nrequirements = []\n'
     )
 
-    for _ in range(3):
-        assert refusal()[1].splitlines()[1] == "  where: layer framework-zeta"
+    assert refusal(selected=frozenset({"framework-high"})) == (
+        "LockError",
+        (
+            "Layers cannot be locked above layers that have no valid lock.\n"
+            f"  where: {stack.path}\n"
+            "  found: py, below framework-high: it was never locked; framework-low, below "
+            "framework-high: it was never locked\n"
+            "  hint: lock these too, with --lock-dependencies"
+        ),
+    )
 
 
 def test_an_index_that_does_not_answer(refused):
