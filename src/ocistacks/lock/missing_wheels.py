@@ -12,6 +12,8 @@ from ocistacks.lock.wheels import choose_wheel
 from ocistacks.spec.model import runtime_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from packaging.pylock import Pylock
 
     from ocistacks.platforms import Platform
@@ -49,9 +51,15 @@ def require_wheels(pylock: Pylock, layer: LayerSpec) -> None:
         found="\n    ".join(["these wheels only:", *faults]),
         expected=f"wheels for CPython {runtime_of(layer).python_minor}, "
         f"{layer.linux_target} or older on Linux, macOS {layer.macosx_target} or older",
-        hint="narrow the layer's platforms, raise linux_target or macosx_target, choose another "
+        hint=f"{_narrower(missing, layer)}, raise linux_target or macosx_target, choose another "
         "version, or build the wheel and add its folder with find-links",
     )
+
+
+def _narrower(missing: Iterable[_MissingWheel], layer: LayerSpec) -> str:
+    lacking = {wheel.platform for wheel in missing}
+    complete = [f'"{platform}"' for platform in layer.platforms if platform not in lacking]
+    return f"set platforms = [{', '.join(complete)}]" if complete else "narrow the platforms"
 
 
 def _missing_wheels(pylock: Pylock, layer: LayerSpec) -> tuple[_MissingWheel, ...]:

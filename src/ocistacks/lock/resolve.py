@@ -58,10 +58,17 @@ def resolve_layer(resolution: Resolution, options: LockOptions) -> Pylock:
     project = with_absolute_places(project, resolution.stack_folder)
     try:
         return _resolved(resolution, project, options)
-    except (uv.UnsolvableError, MissingWheelsError):
+    except (uv.UnsolvableError, MissingWheelsError) as error:
         if "environments" in project["tool"]["uv"]:
             raise
-    return _resolved(resolution, for_platforms_alone(project, resolution.layer), options)
+        general = error
+    try:
+        return _resolved(resolution, for_platforms_alone(project, resolution.layer), options)
+    except uv.UnsolvableError:
+        if isinstance(general, MissingWheelsError):
+            # It names what is missing, where uv tells why each version there ever was is no help.
+            raise general from None
+        raise
 
 
 def _resolved(resolution: Resolution, project: Mapping[str, Any], options: LockOptions) -> Pylock:

@@ -51,6 +51,8 @@ _OWN_PROJECT = "your project"
 _PROJECT = re.compile(rf"\b{PROJECT_PREFIX}[A-Za-z0-9-]+-x\b")
 _NAME = re.compile(r"[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*")
 _LONGEST_LINE = 500
+_FIRST_LINES, _LAST_LINES = 10, 20
+"""What is shown of a long explanation: it ends with what follows from it all."""
 
 
 class UnsolvableError(LockError):
@@ -153,6 +155,8 @@ def _told_by_uv(stderr: str, layer_name: str, platforms: Mapping[Platform, str])
     stderr = stderr.replace(_OWN_PROJECT, f"layer {layer_name}")
     lines = [_PREFIXED.sub("", line).strip() for line in stderr.splitlines()]
     told = [_shortened(without_secrets(line)) for line in lines if line and _is_news(line)]
+    if (left_out := len(told) - _FIRST_LINES - _LAST_LINES) > 0:
+        told[_FIRST_LINES:-_LAST_LINES] = [f"... {left_out} more lines ..."]
     return "\n    ".join(told) or "no word from uv"
 
 
