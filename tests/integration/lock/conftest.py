@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from ocistacks.errors import OcistacksError
 from ocistacks.lock.lock_stack import lock_stack
@@ -87,7 +88,7 @@ class Index:
             "size": len(content),
             "upload-time": uploaded,
         }
-        self.projects.setdefault(name, []).append(entry)
+        self.projects.setdefault(canonicalize_name(name), []).append(entry)
 
     def answer(self, path: str, authorization: str | None) -> tuple[int, str, bytes]:
         """Return the status, the media type and the body for a request."""
