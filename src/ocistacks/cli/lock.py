@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,9 +18,6 @@ from ocistacks.cli.options import (
     StatusOptions,
     TalkOptions,
 )
-
-if TYPE_CHECKING:
-    from ocistacks.lock.lock_stack import LockResult
 
 
 def lock(
@@ -46,6 +43,7 @@ def lock(
     """Pin every package and Python of a stack, by hash."""
     from ocistacks.cli.locking import lock_selected
     from ocistacks.cli.session import stack_session
+    from ocistacks.lock.changes import layer_changes
     from ocistacks.selection.model import When, Wish
 
     wish = Wish(
@@ -69,24 +67,4 @@ def lock(
             upgrade_packages=tuple(upgrade_package or ()),
         )
     for result in results:
-        typer.echo(_described(result))
-
-
-def _described(result: LockResult) -> str:
-    from ocistacks.lock.lock_stack import changed_packages
-
-    lines = [f"{result.lock.layer.environment_name}: {result.outcome}"]
-    lost, gained = changed_packages(result)
-    before = {package.name: package.version for package in lost}
-    after = {package.name: package.version for package in gained}
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name), after.get(name)
-        if old == new:
-            continue
-        if old is None:
-            lines.append(f"  + {name} {new}")
-        elif new is None:
-            lines.append(f"  - {name} {old}")
-        else:
-            lines.append(f"  {name} {old} -> {new}")
-    return "\n".join(lines)
+        typer.echo(layer_changes(result))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ocistacks.lock.lock_stack import LockOptions
+from ocistacks.lock.options import LockOptions
 
 if TYPE_CHECKING:
     from ocistacks.cli.options import LockingOptions
     from ocistacks.cli.session import StackSession
-    from ocistacks.lock.lock_stack import LockResult
+    from ocistacks.lock.lock_layer import LockResult
     from ocistacks.selection.model import Selection
 
 

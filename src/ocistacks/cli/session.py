@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from ocistacks.builder.task import Builder
     from ocistacks.cli.console import ConsoleReporter
     from ocistacks.cli.options import SettingsOptions, StatusOptions, TalkOptions
-    from ocistacks.lock.lock_stack import LockOptions, LockResult
+    from ocistacks.lock.lock_layer import LockResult
+    from ocistacks.lock.options import LockOptions
+    from ocistacks.lock.python_pin import PythonResolver
     from ocistacks.spec.model import StackSpec
 
 
@@ -93,19 +95,22 @@ class StackSession:
 
     def lock(self, options: LockOptions) -> tuple[LockResult, ...]:
         """Lock the layers that ``options`` name."""
-        from ocistacks.builder.python_runtimes import RuntimePythons
         from ocistacks.lock.lock_stack import lock_stack
 
-        pythons = RuntimePythons(
+        return lock_stack(
+            self.stack, resolve_python=self._pythons(), options=options, reporter=self.reporter
+        )
+
+    def _pythons(self) -> PythonResolver:
+        from ocistacks.builder.python_runtimes import RuntimePythons
+
+        return RuntimePythons(
             store=self.store,
             settings=self.stack.settings,
             origin=self.flags.python_origin,
             environment=self.environment,
             reporter=self.reporter,
             open_builder=self.open_builder,
-        )
-        return lock_stack(
-            self.stack, resolve_python=pythons, options=options, reporter=self.reporter
         )
 
     def stale(self, names: frozenset[str]) -> frozenset[str]:
@@ -126,13 +131,17 @@ class StackSession:
     ) -> tuple[BuiltLayer, ...]:
         """Return the named layers, or all, for all platforms, in build order.
 
-        What is not there yet is built, or an error where that must not be.
+        What is not there yet is built, or an error where that must not be. A Python is looked for
+        where a lock that another tool made names none.
         """
         from ocistacks.builder.build_stack import BuildOptions, build_stack
         from ocistacks.builder.wheel_scripts import scripts_of_wheels
+        from ocistacks.lock.pin_pythons import pin_pythons
         from ocistacks.request.plan import plan_stack, wheels_below_applications
 
-        locks = read_locks(self.stack, environment_names)
+        locks = pin_pythons(
+            read_locks(self.stack, environment_names), self.platforms, self._pythons()
+        )
         scripts = scripts_of_wheels(
             wheels_below_applications(self.stack, locks, self.platforms, environment_names),
             store=self.store,

@@ -4,50 +4,39 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import tomli_w
-from packaging.specifiers import SpecifierSet
 
-from ocistacks.lock.markers import for_python
-from ocistacks.lock.python_pin import pins_table
-from ocistacks.lock.shared import as_shared, is_shared, marker_text, own_marker, package_order
-from ocistacks.lock.wheels import fits_python
+from ocistacks.http_session import without_user
+from ocistacks.lock.shared import as_shared, is_shared, own_marker, shared_marker_text
 from ocistacks.spec.model import runtime_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from packaging.pylock import Package, Pylock
 
-    from ocistacks.lock.python_pin import PythonPin
     from ocistacks.platforms import Platform
     from ocistacks.spec.model import LayerSpec
 
 
-def layer_pylock(
-    resolved: Pylock,
-    layer: LayerSpec,
-    lower_packages: Iterable[Package],
-    pins: Mapping[Platform, PythonPin],
-) -> Pylock:
-    """Return the lock of ``layer``, from what uv resolved for it.
+def layer_pylock(resolved: Pylock, layer: LayerSpec, lower_packages: Iterable[Package]) -> Pylock:
+    """Return the lock of ``layer``, from what uv resolved for it, in uv's order.
 
-    What no platform needs is dropped, what lower layers have is marked as shared, wheels are the
-    only source, and Python is pinned.
+    What no platform needs is dropped, what lower layers have is marked as shared, and wheels are
+    the only source.
     """
     lower = tuple(lower_packages)
-    minor = runtime_of(layer).python_minor
     packages = []
     for package in resolved.packages:
         wanted = platforms_of(package, layer)
         if not wanted:
             continue
-        everywhere = len(wanted) == len(layer.platforms)
-        wheels = [wheel for wheel in package.wheels or () if fits_python(wheel, minor)]
         own = replace(
             package,
-            marker=None if everywhere or not package.marker else for_python(package.marker, minor),
-            wheels=wheels or None,
+            marker=None if len(wanted) == len(layer.platforms) else package.marker,
+            index=_portable_index(package),
             archive=None,
             directory=None,
             sdist=None,
@@ -56,12 +45,7 @@ def layer_pylock(
         )
         provided = all(_is_provided(package, lower, layer, platform) for platform in wanted)
         packages.append(as_shared(own) if provided else own)
-    return replace(
-        resolved,
-        requires_python=SpecifierSet(f"=={minor}.*"),
-        packages=sorted(packages, key=package_order),
-        tool=pins_table(pins) if pins else None,
-    )
+    return replace(resolved, packages=packages, tool=None)
 
 
 def needed_on(package: Package, layer: LayerSpec, platform: Platform) -> bool:
@@ -104,6 +88,13 @@ def to_summary(pylock: Pylock, environment_name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _portable_index(package: Package) -> str | None:
+    """Return the index without a user; None for a folder, which lies elsewhere elsewhere."""
+    if package.index is None or urlsplit(package.index).scheme == "file":
+        return None
+    return without_user(package.index)
+
+
 def _is_provided(
     package: Package, lower: tuple[Package, ...], layer: LayerSpec, platform: Platform
 ) -> bool:
@@ -118,7 +109,7 @@ def _document(pylock: Pylock) -> dict[str, Any]:
     document = replace(pylock, packages=[p for p in pylock.packages if not is_shared(p)]).to_dict()
     own = iter(document["packages"])
     packages = [
-        {"name": p.name, "version": str(p.version), "marker": marker_text(p.marker)}
+        {"name": p.name, "version": str(p.version), "marker": shared_marker_text(own_marker(p))}
         if is_shared(p)
         else next(own)
         for p in pylock.packages

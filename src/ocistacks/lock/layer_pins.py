@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ocistacks.lock.python_pin import read_pins
-from ocistacks.spec.model import RuntimeSpec, runtime_of
+from ocistacks.spec.model import runtime_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from packaging.pylock import Pylock
-
-    from ocistacks.lock.paths import LockPaths
     from ocistacks.lock.python_pin import PythonPin, PythonResolver
     from ocistacks.platforms import Platform
-    from ocistacks.spec.model import LayerSpec
-
-
-def previous_pins(previous: Pylock | None, paths: LockPaths) -> Mapping[Platform, PythonPin]:
-    """Return the pins in the lock that is there, empty where there is none."""
-    return read_pins(previous, paths.pylock) if previous is not None else {}
+    from ocistacks.spec.model import LayerSpec, RuntimeSpec
 
 
 def runtime_pins(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ocistacks.digests import Digest
 from ocistacks.errors import LockError
+from ocistacks.lock.python_pin import PythonPin
+from ocistacks.platforms import Platform
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +30,12 @@ class OwnMetadata(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    resolver_inputs_hash: Digest
-    """Digest of all that was given to uv: when it is the same, uv need not be asked again."""
+    resolver_inputs_hash: Digest | None = None
+    """Digest of all that was given to uv: when it is the same, uv need not be asked again. None
+    for a lock that another tool made."""
+    python: Mapping[Platform, PythonPin] = Field(default_factory=dict)
+    """The Python that the layer is bound to. Not in the lock itself, which another tool may have
+    made and which need not change for it."""
 
 
 class LockMetadata(BaseModel):
@@ -46,12 +53,28 @@ class LockMetadata(BaseModel):
     lock_version: int = Field(ge=1)
     locked_at: Annotated[str, AfterValidator(_moment)]
     """ISO 8601 with an offset, as it stands in the file."""
-    ocistacks: OwnMetadata | None = None
+    ocistacks: OwnMetadata = OwnMetadata()
 
     def to_json(self) -> str:
         """Return the text of the metadata file, formatted as venvstacks does."""
-        document = self.model_dump(mode="json", exclude_none=True)
+        document = self.model_dump(mode="json", exclude_defaults=True)
         return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+    @property
+    def pins(self) -> Mapping[Platform, PythonPin]:
+        """The Python archives that the layer is bound to, none where another tool locked it."""
+        return self.ocistacks.python
+
+    def with_pins(self, pins: Mapping[Platform, PythonPin]) -> LockMetadata:
+        """Return the metadata of the same lock, bound to other Python archives."""
+        return self._with_own(python={platform: pins[platform] for platform in sorted(pins)})
+
+    def with_inputs(self, resolver_inputs_hash: Digest | None) -> LockMetadata:
+        """Return the metadata of the same lock, resolved from other inputs."""
+        return self._with_own(resolver_inputs_hash=resolver_inputs_hash)
+
+    def _with_own(self, **changes: object) -> LockMetadata:
+        return self.model_copy(update={"ocistacks": self.ocistacks.model_copy(update=changes)})
 
     @property
     def lock_time(self) -> datetime:

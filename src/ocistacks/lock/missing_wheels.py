@@ -12,10 +12,16 @@ from ocistacks.lock.wheels import choose_wheel
 from ocistacks.spec.model import runtime_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from packaging.pylock import Pylock
 
     from ocistacks.platforms import Platform
     from ocistacks.spec.model import LayerSpec
+
+
+class MissingWheelsError(LockError):
+    """Packages have no wheel for a platform that needs them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +36,7 @@ class _MissingWheel:
 
 
 def require_wheels(pylock: Pylock, layer: LayerSpec) -> None:
-    """Raise LockError, naming each package and platform for which the lock has no wheel."""
+    """Raise MissingWheelsError, which names each package and platform without a wheel."""
     missing = _missing_wheels(pylock, layer)
     if not missing:
         return
@@ -39,15 +45,21 @@ def require_wheels(pylock: Pylock, layer: LayerSpec) -> None:
         names = ", ".join(wheel.available[:4]) or "none at all"
         more = f" and {len(wheel.available) - 4} more" if len(wheel.available) > 4 else ""
         faults.append(f"{wheel.package} {wheel.version} on {wheel.platform}: {names}{more}")
-    raise LockError(
+    raise MissingWheelsError(
         f"Layer {layer.environment_name} cannot be locked: packages have no wheel that fits.",
         where=f"layer {layer.environment_name}",
         found="\n    ".join(["these wheels only:", *faults]),
         expected=f"wheels for CPython {runtime_of(layer).python_minor}, "
         f"{layer.linux_target} or older on Linux, macOS {layer.macosx_target} or older",
-        hint="narrow the layer's platforms, raise linux_target or macosx_target, choose another "
+        hint=f"{_narrower(missing, layer)}, raise linux_target or macosx_target, choose another "
         "version, or build the wheel and add its folder with find-links",
     )
+
+
+def _narrower(missing: Iterable[_MissingWheel], layer: LayerSpec) -> str:
+    lacking = {wheel.platform for wheel in missing}
+    complete = [f'"{platform}"' for platform in layer.platforms if platform not in lacking]
+    return f"set platforms = [{', '.join(complete)}]" if complete else "narrow the platforms"
 
 
 def _missing_wheels(pylock: Pylock, layer: LayerSpec) -> tuple[_MissingWheel, ...]:

@@ -25,7 +25,7 @@ def new_metadata(
     layer: LayerSpec,
     pylock: Pylock,
     recorded: LockMetadata | None,
-    resolver_inputs: Digest,
+    resolver_inputs: Digest | None,
     *,
     newest: datetime | None,
 ) -> LockMetadata:
@@ -44,9 +44,10 @@ def new_metadata(
     )
     if recorded is None:
         return fresh
-    if is_for_the_same(fresh, recorded, versioned=layer.versioned):
+    if _is_for_the_same(fresh, recorded, versioned=layer.versioned):
         late = newest is not None and recorded.lock_time > newest
         kept = {
+            "version_inputs_hash": recorded.version_inputs_hash,
             "lock_version": recorded.lock_version if layer.versioned else 1,
             "locked_at": _earlier(recorded.lock_time, newest) if late else recorded.locked_at,
         }
@@ -55,7 +56,7 @@ def new_metadata(
     return fresh.model_copy(update={"lock_version": version})
 
 
-def is_for_the_same(one: LockMetadata, other: LockMetadata, *, versioned: bool) -> bool:
+def _is_for_the_same(one: LockMetadata, other: LockMetadata, *, versioned: bool) -> bool:
     """Whether two locks are of the same content and inputs: no new version is due."""
     compared = ["requirements_hash", "lock_input_hash", "other_inputs_hash"]
     if versioned:

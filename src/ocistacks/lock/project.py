@@ -12,10 +12,12 @@ from packaging.utils import canonicalize_name
 from ocistacks.canonical_json import canonical_json
 from ocistacks.digests import Digest
 from ocistacks.http_session import without_user
+from ocistacks.lock.shared import marker_text
 from ocistacks.spec.model import runtime_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from packaging.pylock import Package
 
@@ -36,7 +38,7 @@ def resolver_project(
     settings = dict(uv_configuration)
     settings.pop("cache-keys", None)
     settings["no-build"] = True
-    settings["environments"] = list(environment_markers(layer).values())
+    settings["workspace"] = {}  # else uv may take the project for a part of one further up
     settings["constraint-dependencies"] = [
         *settings.get("constraint-dependencies", ()),
         *_constraints(lower_packages),
@@ -61,21 +63,37 @@ def resolver_project(
     }
 
 
-def project_hash(project: Mapping[str, Any]) -> Digest:
-    """Return the digest of all that uv is given to resolve a layer, but for credentials."""
-    return Digest.of_bytes(canonical_json(_textual(project)))
+def with_options(
+    project: Mapping[str, Any], *, no_index: bool, local_wheels: Iterable[Path]
+) -> dict[str, Any]:
+    """Return a layer's project with what the command line adds to the settings of uv."""
+    settings = dict(project["tool"]["uv"])
+    if no_index:
+        settings["no-index"] = True
+    if folders := [str(folder) for folder in local_wheels]:
+        settings["find-links"] = [*settings.get("find-links", ()), *folders]
+    return _with_settings(project, settings)
+
+
+def for_platforms_alone(project: Mapping[str, Any], layer: LayerSpec) -> dict[str, Any]:
+    """Return a layer's project that uv resolves for each of the layer's platforms by itself."""
+    markers = list(environment_markers(layer).values())
+    return _with_settings(project, {**project["tool"]["uv"], "environments": markers})
+
+
+def resolver_inputs_hash(project: Mapping[str, Any], platforms: Iterable[Platform]) -> Digest:
+    """Return the digest of all that a lock is resolved from, but for credentials."""
+    inputs = {"project": _textual(project), "platforms": sorted(platforms)}
+    return Digest.of_bytes(canonical_json(inputs))
 
 
 def environment_markers(layer: LayerSpec) -> dict[Platform, str]:
     """Return for each platform of ``layer`` the marker that is true there and nowhere else.
 
-    uv resolves for all later versions of Python too, so the marker holds it to the layer's minor
-    version. Its form is the one that uv gives back.
+    Its form is the one that uv gives back.
     """
-    major, minor = (int(part) for part in runtime_of(layer).python_minor.split("."))
     return {
-        platform: f"python_full_version < '{major}.{minor + 1}'"
-        f" and platform_machine == '{values['platform_machine']}'"
+        platform: f"platform_machine == '{values['platform_machine']}'"
         f" and sys_platform == '{values['sys_platform']}'"
         for platform in layer.platforms
         for values in (platform.marker_environment("3"),)
@@ -89,31 +107,43 @@ def _project_name(layer: LayerSpec) -> str:
 
 
 def _constraints(packages: Iterable[Package]) -> list[str]:
-    constraints: list[str] = []
+    """Return what the layers below pin, sorted by name; a nearer layer hides a deeper one."""
     pinned_everywhere: set[str] = set()
+    pinned: dict[tuple[str, str], str] = {}
     for package in packages:
-        if package.name in pinned_everywhere:
-            continue  # a nearer layer's version hides it
+        key = (package.name, marker_text(package.marker))
+        if package.name in pinned_everywhere or key in pinned:
+            continue
+        suffix = f" ; {key[1]}" if key[1] else ""
+        pinned[key] = f"{package.name}=={package.version}{suffix}"
         if package.marker is None:
             pinned_everywhere.add(package.name)
-            constraints.append(f"{package.name}=={package.version}")
-        else:
-            constraints.append(f"{package.name}=={package.version} ; {package.marker}")
-    return constraints
+    # By name alone: within one, the nearest layer stays first.
+    return [pinned[key] for key in sorted(pinned, key=lambda key: key[0])]
 
 
 def _indexes(layer: LayerSpec, declared: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the indexes in venvstacks' order: priority ones, those of packages, the others."""
+    """Return the indexes in venvstacks' order.
+
+    First those that the layer gives priority, then the explicit ones that its packages name, then
+    the others. Explicit ones that none of them names stand at the end, where uv does not ask them.
+    """
     indexes = [dict(index) for index in declared]
     named = {index["name"]: index for index in indexes if "name" in index}
-    first = [dict(named[name]) for name in layer.priority_indexes if name in named]
-    for index in first:
-        index.pop("explicit", None)
-    taken = {index["name"] for index in first}
-    wanted = set(layer.package_indexes.values()) - taken
-    second = [index for index in indexes if index.get("name") in wanted]
-    taken |= {index["name"] for index in second}
-    return [*first, *second, *(index for index in indexes if index.get("name") not in taken)]
+    first = [{**named[name], "explicit": False} for name in layer.priority_indexes if name in named]
+    others = [index for index in indexes if index.get("name") not in layer.priority_indexes]
+    explicit = [index for index in others if index.get("explicit") and not index.get("default")]
+    wanted = set(layer.package_indexes.values())
+    return [
+        *first,
+        *(index for index in explicit if index.get("name") in wanted),
+        *(index for index in others if index not in explicit),
+        *(index for index in explicit if index.get("name") not in wanted),
+    ]
+
+
+def _with_settings(project: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {**project, "tool": {**project["tool"], "uv": dict(settings)}}
 
 
 def _textual(value: object) -> object:

@@ -1,29 +1,16 @@
-"""The Python that a layer is bound to, pinned by digest for each platform.
-
-Pins lie in the lock itself, in the ``tool`` table that the pylock format keeps for such things
-(PyPA "pylock.toml", ``[tool]``).
-"""
+"""The Python that a layer is bound to, pinned by digest for each platform."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ocistacks.digests import Digest
-from ocistacks.errors import LockError
-from ocistacks.platforms import Platform
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from packaging.pylock import Pylock
-
+    from ocistacks.platforms import Platform
     from ocistacks.spec.model import RuntimeSpec
-
-TOOL_NAME = "ocistacks"
-_PINS_KEY = "python"
 
 
 class PythonPin(BaseModel):
@@ -52,34 +39,3 @@ class PythonResolver(Protocol):
 
     def __call__(self, runtime: RuntimeSpec, platform: Platform) -> PythonPin:
         """Return the pin of an archive that can be had; LockError where there is none."""
-
-
-_PINS = TypeAdapter(dict[Platform, PythonPin])
-
-
-def read_pins(pylock: Pylock, path: Path) -> Mapping[Platform, PythonPin]:
-    """Return the pins in a lock, empty for a lock that another tool made; LockError if broken."""
-    table = (pylock.tool or {}).get(TOOL_NAME, {}).get(_PINS_KEY, {})
-    try:
-        return _PINS.validate_python(table)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise LockError(
-            "The Python pinned in a lock cannot be read.",
-            where=f"{path}, tool.{TOOL_NAME}.{_PINS_KEY}.{key}",
-            found=first["msg"],
-            hint="lock the layer again: ocistacks lock SPEC",
-        ) from error
-
-
-def pins_table(pins: Mapping[Platform, PythonPin]) -> dict[str, Any]:
-    """Return the ``tool`` table that holds the pins, in the order of the platforms' names."""
-    return {
-        TOOL_NAME: {
-            _PINS_KEY: {
-                platform.value: pins[platform].model_dump(exclude_none=True)
-                for platform in sorted(pins)
-            }
-        }
-    }

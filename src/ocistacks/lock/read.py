@@ -21,14 +21,14 @@ from ocistacks.lock.hashes import (
 from ocistacks.lock.metadata import LockMetadata, read_metadata
 from ocistacks.lock.module_hash import module_hashes
 from ocistacks.lock.paths import LockPaths
-from ocistacks.lock.python_pin import PythonPin, read_pins
-from ocistacks.lock.shared import is_shared_marker, package_order
+from ocistacks.lock.shared import is_shared_marker
 from ocistacks.spec.model import RuntimeSpec, lower_layers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from ocistacks.lock.python_pin import PythonPin
     from ocistacks.platforms import Platform
     from ocistacks.spec.model import LayerSpec, StackSpec
 
@@ -79,11 +79,14 @@ def parse_pylock(text: str) -> Pylock:
     """
     document = tomllib.loads(text)
     entries = document.get("packages", [])
-    shared = [entry for entry in entries if _is_shared_entry(entry)]
-    own = [entry for entry in entries if not _is_shared_entry(entry)]
-    pylock = Pylock.from_dict({**document, "packages": own})
-    packages = [*pylock.packages, *(_shared_package(entry) for entry in shared)]
-    return replace(pylock, packages=sorted(packages, key=package_order))
+    pylock = Pylock.from_dict(
+        {**document, "packages": [entry for entry in entries if not _is_shared_entry(entry)]}
+    )
+    own = iter(pylock.packages)
+    packages = [
+        _shared_package(entry) if _is_shared_entry(entry) else next(own) for entry in entries
+    ]
+    return replace(pylock, packages=packages)
 
 
 def _is_shared_entry(entry: object) -> bool:
@@ -109,21 +112,29 @@ def stale_reason(stack: StackSpec, layer: LayerSpec) -> str | None:
 
 def outdated_reason(lock: LayerLock) -> str | None:
     """Return why a lock that was read is no longer valid for its layer, None if it is."""
-    layer, pylock, metadata = lock.layer, lock.pylock, lock.metadata
-    if lock_input_hash(layer) != metadata.lock_input_hash:
-        return "its requirements changed"
-    if other_inputs_hash(layer) != metadata.other_inputs_hash:
-        return "its Python version, platform floors or lower layers changed"
-    if requirements_hash(pylock) != metadata.requirements_hash:
-        return "its lock file was changed by hand"
+    layer = lock.layer
+    if reason := changed_inputs(lock):
+        return reason
     if isinstance(layer, RuntimeSpec):
         pinned = {pin.version for pin in lock.pins.values()}
         if not pinned <= {layer.python_version}:
             return "its Python version changed"
     if layer.versioned:
         modules = module_hashes(layer)
-        if version_inputs_hash(layer, modules) != metadata.version_inputs_hash:
+        if version_inputs_hash(layer, modules) != lock.metadata.version_inputs_hash:
             return "its launch or support modules changed"
+    return None
+
+
+def changed_inputs(lock: LayerLock) -> str | None:
+    """Return why the packages of a lock must be resolved again, None if they need not."""
+    layer, metadata = lock.layer, lock.metadata
+    if lock_input_hash(layer) != metadata.lock_input_hash:
+        return "its requirements changed"
+    if other_inputs_hash(layer) != metadata.other_inputs_hash:
+        return "its Python version, platform floors or lower layers changed"
+    if requirements_hash(lock.pylock) != metadata.requirements_hash:
+        return "its lock file was changed by hand"
     return None
 
 
@@ -187,16 +198,14 @@ def read_lock(stack: StackSpec, layer: LayerSpec) -> LayerLock:
     return lock
 
 
-def _read(stack: StackSpec, layer: LayerSpec) -> LayerLock | None:
-    paths = LockPaths.of_layer(stack.folder, layer.environment_name)
+def read_layer_lock(layer: LayerSpec, paths: LockPaths) -> LayerLock | None:
+    """Return the lock of ``layer`` at ``paths``, None if there is none; LockError if broken."""
     metadata = read_metadata(paths.metadata)
     pylock = read_pylock(paths.pylock)
     if pylock is None or metadata is None:
         return None
-    return LayerLock(
-        layer=layer,
-        paths=paths,
-        pylock=pylock,
-        metadata=metadata,
-        pins=read_pins(pylock, paths.pylock),
-    )
+    return LayerLock(layer=layer, paths=paths, pylock=pylock, metadata=metadata, pins=metadata.pins)
+
+
+def _read(stack: StackSpec, layer: LayerSpec) -> LayerLock | None:
+    return read_layer_lock(layer, LockPaths.of_layer(stack.folder, layer.environment_name))

@@ -20,9 +20,13 @@ _SUFFIX = f" and {_CLAUSE}"
 
 def as_shared(package: Package) -> Package:
     """Return the entry for a package that a lower layer provides."""
-    text = marker_text(package.marker)
-    marker = Marker(f"({text}){_SUFFIX}" if text else _CLAUSE)
+    marker = Marker(shared_marker_text(package.marker))
     return replace(package, marker=marker, wheels=None, index=None)
+
+
+def shared_marker_text(own: Marker | None) -> str:
+    """Return the marker of the entry for a shared package, in the form that venvstacks reads."""
+    return f"({marker_text(own)}){_SUFFIX}" if own else _CLAUSE
 
 
 def is_shared(package: Package) -> bool:
@@ -49,11 +53,6 @@ def own_marker(package: Package) -> Marker | None:
 def marker_text(marker: Marker | None) -> str:
     """Return a marker's normal form in single quotes, "" for none."""
     return str(marker).replace('"', "'") if marker else ""
-
-
-def package_order(package: Package) -> tuple[str, str, str]:
-    """Return what the packages of a lock are sorted by: name, version, marker."""
-    return package.name, str(package.version), marker_text(package.marker)
 
 
 def _is_one_group(text: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
@@ -13,70 +12,101 @@ from uv import find_uv_bin
 
 from ocistacks.errors import LockError
 from ocistacks.http_session import without_secrets
-from ocistacks.lock.project import PROJECT_PREFIX
+from ocistacks.lock.project import PROJECT_PREFIX, environment_markers
+from ocistacks.lock.stand_in_python import write_stand_in
+from ocistacks.spec.model import runtime_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ocistacks.platforms import Platform
+    from ocistacks.spec.model import LayerSpec
 
 _HIDDEN_VARIABLES = frozenset(
     {
         "CONDA_PREFIX",
         "UV_EXCLUDE_NEWER",  # the project holds what is in force, in a form without local time
+        "UV_FROZEN",
+        "UV_LOCKED",
+        "UV_MANAGED_PYTHON",
         "UV_PROJECT",
+        "UV_PYTHON",
+        "UV_PYTHON_PREFERENCE",
+        "UV_WORKING_DIR",
         "UV_WORKING_DIRECTORY",
         "VIRTUAL_ENV",
     }
 )
 _PREFIXED = re.compile(r"^\s*(error|warning|cause):\s*")
-_OUTPUT = "pylock.toml"
 _UNSOLVABLE = "No solution found"
 _IGNORED_SETTINGS = "during settings discovery"
 """uv only warns of a setting that it does not know, and then ignores all others with it."""
-_NO_NEWS = ("Resolved ", "hint: The resolution failed for an environment that is not the current")
+_NO_NEWS = (
+    "Using CPython ",
+    "Resolved ",
+    "hint: The resolution failed for an environment that is not the current",
+)
+_OWN_PROJECT = "your project"
 _PROJECT = re.compile(rf"\b{PROJECT_PREFIX}[A-Za-z0-9-]+-x\b")
 _NAME = re.compile(r"[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*")
 _LONGEST_LINE = 500
+_FIRST_LINES, _LAST_LINES = 10, 20
+"""What is shown of a long explanation: it ends with what follows from it all."""
+
+
+class UnsolvableError(LockError):
+    """There is no set of packages that fits."""
 
 
 def resolve(
     project: Mapping[str, Any],
     *,
-    layer_name: str,
-    platforms: Mapping[Platform, str],
-    python_minor: str,
+    layer: LayerSpec,
     folder: Path,
-    pylock: Path,
     environment: Mapping[str, str],
-    upgrade: bool = False,
+    preferred: str | None,
     upgrade_packages: Sequence[str] = (),
+    refresh: bool = False,
 ) -> str:
     """Resolve a layer's project for all its platforms and return uv's pylock text.
 
-    What is pinned in the file at ``pylock`` is kept where it still fits, unless ``upgrade`` says
-    otherwise; the file itself is not changed. ``folder`` is an empty folder to work in.
-    ``platforms`` are the layer's, with the marker that uv knows each by. The interpreter that uv
-    is given does not matter: the project's minor version does.
+    ``folder`` is an empty folder to work in. ``preferred`` is a `uv.lock` whose versions are kept
+    where they fit, but for ``upgrade_packages``. With ``refresh``, the indexes are asked for what
+    uv has in its cache.
 
     Raises:
-        LockError: uv finds no solution, no index answers, or it refuses its settings.
+        UnsolvableError: uv finds no solution.
+        LockError: no index answers, or uv refuses its settings.
     """
     (folder / "pyproject.toml").write_bytes(tomli_w.dumps(project).encode())
-    output = folder / _OUTPUT
-    if pylock.exists():
-        output.write_bytes(pylock.read_bytes())
-    command = [
-        *(find_uv_bin(), "pip", "compile", "pyproject.toml"),
-        *("--universal", "--format", "pylock.toml", "--output-file", _OUTPUT),
-        *("--python", sys.executable, "--python-version", python_minor, "--no-python-downloads"),
-        *("--no-header", "--no-progress", "--color", "never"),
-        *(("--upgrade",) if upgrade else ()),
-        *(part for name in upgrade_packages for part in ("--upgrade-package", name)),
-    ]
-    finished = subprocess.run(
-        command,
+    if preferred is not None:
+        (folder / "uv.lock").write_text(preferred, encoding="utf-8")
+    python = write_stand_in(folder, runtime_of(layer).python_version)
+    upgrades = [part for name in upgrade_packages for part in ("--upgrade-package", name)]
+    refreshed = ["--refresh"] if refresh else []
+    locked = _run(
+        ["lock", "--python", str(python), "--no-python-downloads", *upgrades, *refreshed],
+        folder,
+        environment,
+    )
+    if locked.returncode != 0 or _IGNORED_SETTINGS in locked.stderr:
+        raise _failure(project, layer, locked.stderr)
+    exported = _run(
+        ["export", "--frozen", "--format", "pylock.toml", "--no-emit-project", "--no-header"],
+        folder,
+        environment,
+    )
+    if exported.returncode != 0:
+        raise _failure(project, layer, exported.stderr)
+    return exported.stdout
+
+
+def _run(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [find_uv_bin(), *arguments, "--no-managed-python", "--no-progress", "--color", "never"],
         cwd=folder,
         env={key: value for key, value in environment.items() if key not in _HIDDEN_VARIABLES},
         capture_output=True,
@@ -84,15 +114,11 @@ def resolve(
         errors="replace",
         check=False,
     )
-    if finished.returncode != 0 or _IGNORED_SETTINGS in finished.stderr:
-        constraints = project["tool"]["uv"].get("constraint-dependencies", ())
-        raise _failure(layer_name, platforms, constraints, finished.stderr)
-    return output.read_text(encoding="utf-8")
 
 
-def _failure(
-    layer_name: str, platforms: Mapping[Platform, str], constraints: Sequence[str], stderr: str
-) -> LockError:
+def _failure(project: Mapping[str, Any], layer: LayerSpec, stderr: str) -> LockError:
+    layer_name, platforms = layer.environment_name, environment_markers(layer)
+    constraints = project["tool"]["uv"].get("constraint-dependencies", ())
     if _IGNORED_SETTINGS in stderr:
         return LockError(
             f"Layer {layer_name} cannot be locked: uv does not understand its settings.",
@@ -110,7 +136,7 @@ def _failure(
         )
     named = [text for text in constraints if Requirement(text).name in _NAME.findall(told)]
     within = f", within {', '.join(named)} (layers below, constraint-dependencies)" if named else ""
-    return LockError(
+    return UnsolvableError(
         f"Layer {layer_name} cannot be locked: uv finds no set of packages for it.",
         where=f"layer {layer_name}",
         found=told,
@@ -126,8 +152,11 @@ def _told_by_uv(stderr: str, layer_name: str, platforms: Mapping[Platform, str])
         stderr = stderr.replace(f"split (markers: {marker})", platform)
         stderr = stderr.replace(f"`{marker}`", platform)
     stderr = _PROJECT.sub(f"layer {layer_name}", stderr)
+    stderr = stderr.replace(_OWN_PROJECT, f"layer {layer_name}")
     lines = [_PREFIXED.sub("", line).strip() for line in stderr.splitlines()]
     told = [_shortened(without_secrets(line)) for line in lines if line and _is_news(line)]
+    if (left_out := len(told) - _FIRST_LINES - _LAST_LINES) > 0:
+        told[_FIRST_LINES:-_LAST_LINES] = [f"... {left_out} more lines ..."]
     return "\n    ".join(told) or "no word from uv"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 _LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 _OLDEST_GLIBC_MINOR = 5
 _FIRST_WITHOUT_PYMALLOC_FLAG = (3, 8)
-_ABI_VERSION = re.compile(r"(?:cp|pypy|graalpy\d+_)([23])(\d*)")
-_INTERPRETER_VERSION = re.compile(r"(py|cp|pp|graalpy|pt)([23])(\d*)")
 
 
 def choose_wheel(
@@ -43,31 +40,6 @@ def wheel_tags(wheel: PackageWheel) -> frozenset[Tag]:
         return parse_wheel_filename(wheel.filename)[3]
     except InvalidWheelFilename:
         return frozenset()
-
-
-def fits_python(wheel: PackageWheel, python_minor: str) -> bool:
-    """Whether `uv lock` would keep a wheel in the lock of a project for one minor version.
-
-    It keeps some that no CPython of that version takes (other implementations', stable ABIs of
-    later versions); they are kept here too, because they are part of the requirements hash.
-    """
-    minor = int(python_minor.partition(".")[2])
-    return any(_tag_fits_python(tag, minor) for tag in wheel_tags(wheel))
-
-
-def _tag_fits_python(tag: Tag, minor: int) -> bool:
-    if tag.abi == "abi3":
-        return True
-    if tag.abi != "none":
-        abi = _ABI_VERSION.match(tag.abi)
-        return abi is None or (abi[1], int(abi[2] or minor)) == ("3", minor)
-    interpreter = _INTERPRETER_VERSION.match(tag.interpreter)
-    if interpreter is None:
-        return True
-    family, major, least = interpreter.groups()
-    if major != "3" or not least:
-        return major == "3"
-    return int(least) <= minor if family == "py" else int(least) == minor
 
 
 def _build(wheel: PackageWheel) -> tuple[int, str]:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from ocistacks.errors import OcistacksError
-from ocistacks.lock.lock_stack import LockOptions, LockResult, lock_stack
+from ocistacks.lock.lock_stack import lock_stack
+from ocistacks.lock.options import LockOptions
 from ocistacks.lock.python_pin import PythonPin
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
@@ -25,6 +27,8 @@ from ocistacks.spec.read import read_stack
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ocistacks.lock.lock_layer import LockResult
 
 PYTHON_ARCHIVE = b"a stand-in for a Python archive"
 LONG_AGO = "2025-01-01T00:00:00Z"
@@ -84,7 +88,7 @@ class Index:
             "size": len(content),
             "upload-time": uploaded,
         }
-        self.projects.setdefault(name, []).append(entry)
+        self.projects.setdefault(canonicalize_name(name), []).append(entry)
 
     def answer(self, path: str, authorization: str | None) -> tuple[int, str, bytes]:
         """Return the status, the media type and the body for a request."""

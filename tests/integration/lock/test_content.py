@@ -83,7 +83,7 @@ def test_what_a_lower_layer_has_on_one_platform_only_is_not_shared_on_the_other(
 
     stack.lock()
 
-    windows = "platform_machine == 'AMD64' and sys_platform == 'win32'"
+    windows = "sys_platform == 'win32'"
     assert stack.versions("py") == {"base": f"1.0 ; {windows}"}
     assert stack.versions("framework-all") == {"base": "1.0"}
     assert wheel_names(entries(stack, "framework-all")["base"]) == ["base-1.0-py3-none-any.whl"]
@@ -109,7 +109,7 @@ def test_markers_say_platforms_and_not_what_all_have_in_common(one, stack, index
     assert stack.versions("py") == {
         "always": "1.0",
         "top": "1.0",
-        "windows": "1.0 ; platform_machine == 'AMD64' and sys_platform == 'win32'",
+        "windows": "1.0 ; sys_platform == 'win32'",
     }
 
 
@@ -123,7 +123,7 @@ def test_a_conflict_that_only_later_pythons_have_does_not_matter(one, stack, ind
     assert stack.versions("py") == {"base": "1.0", "top": "1.0"}
 
 
-def test_only_wheels_for_the_minor_version_and_the_platforms_are_kept(one, stack, index):
+def test_the_wheels_for_the_minor_version_are_kept_and_no_sources(one, stack, index):
     index.add(
         "native",
         "1.0",
@@ -140,6 +140,7 @@ def test_only_wheels_for_the_minor_version_and_the_platforms_are_kept(one, stack
 
     locked = entries(stack, "py")
     assert wheel_names(locked["native"]) == [
+        "native-1.0-cp313-cp313-macosx_11_0_arm64.whl",
         "native-1.0-cp313-cp313-manylinux_2_17_x86_64.whl",
         "native-1.0-cp313-cp313-win_amd64.whl",
     ]
@@ -160,10 +161,27 @@ def test_platforms_may_need_different_versions(one, stack, index):
 
     locked = tomllib.loads(stack.pylock("py"))["packages"]
     assert [(entry["version"], entry["marker"].replace('"', "'")) for entry in locked] == [
-        ("1.0", "platform_machine == 'x86_64' and sys_platform == 'linux'"),
-        ("2.0", "platform_machine == 'AMD64' and sys_platform == 'win32'"),
+        ("1.0", "sys_platform == 'linux'"),
+        ("2.0", "sys_platform == 'win32'"),
     ]
-    assert one(*requirements, upgrade=True).outcome == ("unchanged")
+    assert one(*requirements, upgrade=True).outcome == "unchanged"
+    assert one(*requirements, clean=True).outcome == "unchanged"
+
+
+def test_a_version_without_a_wheel_for_a_platform_gives_way_to_one_that_has_it(one, stack, index):
+    index.add("native", "1.0", "cp313-cp313-manylinux_2_17_x86_64", "cp313-cp313-win_amd64")
+    index.add("native", "2.0", "cp313-cp313-manylinux_2_17_x86_64")
+
+    one("native")
+
+    assert stack.versions("py") == {
+        "native": "2.0 ; platform_machine == 'x86_64' and sys_platform == 'linux'",
+    }
+    assert one("native", clean=True).outcome == "unchanged"
+    uv = f'[tool.uv]\nindex = [{{url = "{index.url}", default = true}}]\n'
+    uv += """environments = ["sys_platform == 'win32'"]"""
+    one("native", uv=uv, upgrade=True)
+    assert stack.versions("py") == {"native": "1.0 ; sys_platform == 'win32'"}
 
 
 def test_local_wheels_are_paths_from_the_lock(one, stack, index):

@@ -81,7 +81,7 @@ def test_without_credentials_the_refusal_says_what_is_missing(private):
         "  where: layer py\n"
         "  found: No solution found when resolving dependencies for linux_x86_64\n"
         "    Because base was not found in the package registry and layer py depends on base, we "
-        "can conclude that your requirements are unsatisfiable.\n"
+        "can conclude that layer py's requirements are unsatisfiable.\n"
         f"    hint: An index URL ({url}) could not be queried due to a lack of valid "
         "authentication credentials (401 Unauthorized)\n"
         "  expected: a wheel of every package for linux_x86_64\n"
@@ -129,7 +129,7 @@ def test_credentials_go_to_the_index_of_that_name_alone(private, new_index, inde
     private.lock()
     pylock.write_text(
         pylock.read_text().replace(
-            index.url.removesuffix("/simple"), other.url.removesuffix("/simple")
+            index.url.replace("/simple", "/files"), other.url.replace("/simple", "/files")
         )
     )
     lock = private.lock()["py"].lock

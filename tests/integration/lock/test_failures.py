@@ -38,7 +38,7 @@ def refused(stack, refusal):
 def unsolvable(*told):
     listed = "\n    ".join(told)
     return (
-        "LockError",
+        "UnsolvableError",
         (
             "Layer py cannot be locked: uv finds no set of packages for it.\n"
             "  where: layer py\n"
@@ -63,18 +63,18 @@ def failed(*told):
     )
 
 
-def unfit(*told):
+def unfit(*told, narrower="narrow the platforms"):
     listed = "\n    ".join(told)
     return (
-        "LockError",
+        "MissingWheelsError",
         (
             "Layer py cannot be locked: packages have no wheel that fits.\n"
             "  where: layer py\n"
             f"  found: these wheels only:\n    {listed}\n"
             "  expected: wheels for CPython 3.13, glibc@2.28 or older on Linux, macOS 13.0 or "
             "older\n"
-            "  hint: narrow the layer's platforms, raise linux_target or macosx_target, choose "
-            "another version, or build the wheel and add its folder with find-links"
+            f"  hint: {narrower}, raise linux_target or macosx_target, choose another version, or "
+            "build the wheel and add its folder with find-links"
         ),
     )
 
@@ -86,8 +86,8 @@ def test_a_package_without_any_wheel(refused, index):
         "No solution found when resolving dependencies for linux_x86_64",
         "Because source==1.0 has no usable wheels and only source==1.0 is available, we can "
         "conclude that all versions of source cannot be used.",
-        "And because layer py depends on source, we can conclude that your requirements are "
-        "unsatisfiable.",
+        "And because layer py depends on source, we can conclude that layer py's requirements "
+        "are unsatisfiable.",
         "hint: Wheels are required for `source` because building from source is disabled for all "
         "packages (i.e., with `--no-build`)",
     )
@@ -96,12 +96,9 @@ def test_a_package_without_any_wheel(refused, index):
 def test_a_package_without_a_wheel_for_one_platform(refused, index):
     index.add("native", "1.0", "cp313-cp313-manylinux_2_17_x86_64")
 
-    assert refused("native") == unsolvable(
-        "No solution found when resolving dependencies for win_amd64",
-        "Because native==1.0 has no win_amd64-compatible wheels and only native==1.0 is available, "
-        "we can conclude that all versions of native cannot be used.",
-        "And because layer py depends on native, we can conclude that your requirements are "
-        "unsatisfiable.",
+    assert refused("native") == unfit(
+        "native 1.0 on win_amd64: native-1.0-cp313-cp313-manylinux_2_17_x86_64.whl",
+        narrower='set platforms = ["linux_x86_64"]',
     )
 
 
@@ -111,8 +108,20 @@ def test_wheels_that_want_a_newer_system_than_the_layer_allows(refused, index):
 
     assert refused("new") == unfit(
         "new 1.0 on linux_x86_64: new-1.0-cp313-cp313-manylinux_2_35_x86_64.whl, "
-        "new-1.0-cp313-cp313-win_amd64.whl"
+        "new-1.0-cp313-cp313-win_amd64.whl",
+        narrower='set platforms = ["win_amd64"]',
     )
+
+
+def test_a_long_explanation_is_cut_in_the_middle(refused, index):
+    index.add("base", "1.0")
+    for number in range(40):
+        index.add("top", f"1.{number}", requires=(f"base>={number + 2}", f"other{number}"))
+
+    told = refused("top")[1].splitlines()
+
+    assert len(told) < 45
+    assert [line.strip() for line in told if "more lines" in line] == ["... 207 more lines ..."]
 
 
 def test_a_url_in_place_of_a_version(refused, index):
@@ -128,7 +137,7 @@ def test_a_package_that_the_index_does_not_know(refused):
     assert refused("missing") == unsolvable(
         "No solution found when resolving dependencies for linux_x86_64",
         "Because missing was not found in the package registry and layer py depends on missing, we "
-        "can conclude that your requirements are unsatisfiable.",
+        "can conclude that layer py's requirements are unsatisfiable.",
     )
 
 
@@ -138,8 +147,8 @@ def test_requirements_that_exclude_each_other(refused, index):
 
     assert refused("base<2", "base>=2") == unsolvable(
         "No solution found when resolving dependencies for linux_x86_64",
-        "Because layer py depends on base<2 and base>=2, we can conclude that your requirements "
-        "are unsatisfiable.",
+        "Because layer py depends on base<2 and base>=2, we can conclude that layer py's "
+        "requirements are unsatisfiable.",
     )
 
 
@@ -152,13 +161,13 @@ def test_layers_that_exclude_each_other(stack, index, refusal):
     )
 
     assert refusal() == (
-        "LockError",
+        "UnsolvableError",
         (
             "Layer framework-new cannot be locked: uv finds no set of packages for it.\n"
             "  where: layer framework-new\n"
             "  found: No solution found when resolving dependencies for linux_x86_64\n"
             "    Because layer framework-new depends on base>=2 and base==1.0, we can conclude "
-            "that your requirements are unsatisfiable.\n"
+            "that layer framework-new's requirements are unsatisfiable.\n"
             "  expected: a wheel of every package for linux_x86_64, win_amd64, within base==1.0 "
             "(layers below, constraint-dependencies)\n"
             "  hint: relax the requirement, narrow the layer's platforms, or add an index that has "
@@ -168,17 +177,61 @@ def test_layers_that_exclude_each_other(stack, index, refusal):
     assert not (stack.folder / "requirements").exists()
 
 
-def test_the_first_of_several_failing_layers_is_told(stack, index, refusal):
+def test_all_failing_layers_are_told_and_those_above_them_are_not_tried(stack, index, refusal):
+    index.add("base", "1.0")
+    frameworks = "".join(
+        f'[[frameworks]]\nname = "{name}"\nruntime = "py"\nrequirements = ["{package}"]\n'
+        for name, package in (("zeta", "zeta"), ("alpha", "base"), ("mu", "mu"))
+    )
+    top = '[[frameworks]]\nname = "top"\nframeworks = ["alpha", "mu"]\nrequirements = []\n'
+    above = '[[frameworks]]\nname = "above"\nframeworks = ["top"]\nrequirements = []\n'
+    stack.write(RUNTIME.format(requirements=[]) + frameworks + top + above)
+
+    def told(name):
+        return (
+            f"    Layer framework-{name} cannot be locked: uv finds no set of packages for it.\n"
+            f"      where: layer framework-{name}\n"
+            "      found: No solution found when resolving dependencies for linux_x86_64\n"
+            f"        Because {name} was not found in the package registry and layer "
+            f"framework-{name} depends on {name}, we can conclude that layer framework-{name}'s "
+            "requirements are unsatisfiable.\n"
+            "      expected: a wheel of every package for linux_x86_64, win_amd64\n"
+            "      hint: relax the requirement, narrow the layer's platforms, or add an index that "
+            "has the wheels\n"
+        )
+
+    for _ in range(2):
+        assert refusal() == (
+            "LockError",
+            (
+                "2 layers cannot be locked; all locks stay as they were.\n"
+                f"  where: {stack.path}\n"
+                f"  found: {told('zeta').strip()}\n"
+                f"{told('mu')}"
+                "    Layer framework-top was not tried: it stands on framework-mu.\n"
+                "    Layer framework-above was not tried: it stands on framework-mu."
+            ),
+        )
+    assert not (stack.folder / "requirements").exists()
+
+
+def test_a_layer_above_one_that_is_not_locked(stack, index, refusal):
     stack.write(
         RUNTIME.format(requirements=[])
-        + "".join(
-            f'[[frameworks]]\nname = "{name}"\nruntime = "py"\nrequirements = ["{name}"]\n'
-            for name in ("zeta", "alpha", "mu")
-        )
+        + '[[frameworks]]\nname = "low"\nruntime = "py"\nrequirements = []\n'
+        '[[frameworks]]\nname = "high"\nframeworks = ["low"]\nrequirements = []\n'
     )
 
-    for _ in range(3):
-        assert refusal()[1].splitlines()[1] == "  where: layer framework-zeta"
+    assert refusal(selected=frozenset({"framework-high"})) == (
+        "LockError",
+        (
+            "Layers cannot be locked above layers that have no valid lock.\n"
+            f"  where: {stack.path}\n"
+            "  found: py, below framework-high: it was never locked; framework-low, below "
+            "framework-high: it was never locked\n"
+            "  hint: lock these too, with --lock-dependencies"
+        ),
+    )
 
 
 def test_an_index_that_does_not_answer(refused):

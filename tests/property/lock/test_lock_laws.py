@@ -12,43 +12,26 @@ from packaging.version import Version
 
 from ocistacks.lock.document import to_toml
 from ocistacks.lock.hashes import requirements_hash
-from ocistacks.lock.markers import for_python
 from ocistacks.lock.read import parse_pylock
-from ocistacks.lock.shared import as_shared, is_shared, marker_text, own_marker, package_order
-from ocistacks.platforms import Platform
+from ocistacks.lock.shared import (
+    as_shared,
+    is_shared,
+    marker_text,
+    own_marker,
+    shared_marker_text,
+)
 
-OPERATORS = st.sampled_from(["<", "<=", "==", "!=", ">=", ">"])
-VERSIONS = st.sampled_from(["3.8", "3.12", "3.13", "3.13.0", "3.13.2", "3.13.7", "3.14", "4"])
-COMPARISONS = st.one_of(
-    st.builds(
-        "{} {} '{}'".format,
-        st.sampled_from(["python_version", "python_full_version"]),
-        OPERATORS,
-        VERSIONS,
-    ),
-    st.builds("'{}' {} python_full_version".format, VERSIONS, OPERATORS),
-    st.builds(
-        "{} {} '{}'".format,
-        st.sampled_from(["sys_platform", "platform_machine", "os_name"]),
-        st.sampled_from(["==", "!="]),
-        st.sampled_from(["linux", "win32", "darwin", "x86_64", "AMD64", "nt"]),
-    ),
+COMPARISONS = st.builds(
+    "{} {} '{}'".format,
+    st.sampled_from(["sys_platform", "platform_machine", "os_name"]),
+    st.sampled_from(["==", "!="]),
+    st.sampled_from(["linux", "win32", "darwin", "x86_64", "AMD64", "nt"]),
 )
 MARKERS = st.recursive(
     COMPARISONS,
     lambda inner: st.builds("({} {} {})".format, inner, st.sampled_from(["and", "or"]), inner),
     max_leaves=8,
 )
-PATCHES = st.integers(0, 30).map("3.13.{}".format)
-
-
-@given(text=MARKERS, patch=PATCHES, platform=st.sampled_from(Platform))
-def test_a_simplified_marker_means_the_same(text, patch, platform):
-    marker = Marker(text)
-    simple = for_python(marker, "3.13")
-    environment = platform.marker_environment(patch)
-    truth = marker.evaluate(environment)
-    assert (simple is None or simple.evaluate(environment)) == truth
 
 
 @given(text=MARKERS)
@@ -58,6 +41,8 @@ def test_a_marker_survives_being_shared(text):
     assert is_shared(shared)
     assert not is_shared(package)
     assert marker_text(own_marker(shared)) == marker_text(package.marker)
+    written = shared_marker_text(own_marker(shared))
+    assert marker_text(Marker(written)) == marker_text(shared.marker)
 
 
 NAMES = st.sampled_from(["alpha", "beta-two", "gamma"])
@@ -78,10 +63,8 @@ def packages(draw):
 
 @st.composite
 def locks(draw):
-    several = draw(st.lists(packages(), max_size=4, unique_by=package_order))
-    return Pylock(
-        lock_version=Version("1.0"), created_by="uv", packages=sorted(several, key=package_order)
-    )
+    several = draw(st.lists(packages(), max_size=4, unique_by=str))
+    return Pylock(lock_version=Version("1.0"), created_by="uv", packages=several)
 
 
 @given(lock=locks())

@@ -8,7 +8,7 @@ from ocistacks.errors import LockError
 from ocistacks.lock.document import to_summary, to_toml
 from ocistacks.lock.metadata import LockMetadata, read_metadata
 from ocistacks.lock.paths import LockPaths
-from ocistacks.lock.python_pin import PythonPin, read_pins
+from ocistacks.lock.python_pin import PythonPin
 from ocistacks.lock.read import parse_pylock, read_lock, read_locks, read_pylock
 from ocistacks.platforms import Platform
 
@@ -50,12 +50,8 @@ marker = "(os_name == 'posix') and sys_platform == 'from_lower_layer'"
 name = "another"
 version = "1.0"
 marker = "sys_platform == 'from_lower_layer'"
-[tool.ocistacks.python.linux_x86_64]
-version = "3.13.5"
-sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
-size = 7
-origin = "here"
 """
+PIN = {"version": "3.13.5", "sha256": "0" * 64, "size": 7, "origin": "here"}
 
 
 def refusal(function, *arguments):
@@ -69,7 +65,7 @@ def test_what_was_written_is_read_back_the_same(pylock):
     text = to_toml(lock, "py")
     assert parse_pylock(text) == lock
     assert to_toml(parse_pylock(text), "py") == text
-    assert [str(package.version) for package in lock.packages] == ["1.0", "1.0", "2.0"]
+    assert [str(package.version) for package in lock.packages] == ["1.0", "2.0", "1.0"]
 
 
 def test_the_summary_lists_own_packages_and_shared_ones(pylock):
@@ -84,24 +80,38 @@ def test_the_summary_lists_own_packages_and_shared_ones(pylock):
     )
 
 
-def test_pins_are_read_from_the_lock(pylock, tmp_path):
-    pins = read_pins(pylock(PACKAGES), tmp_path / "lock")
-    assert pins == {
-        Platform.LINUX_X86_64: PythonPin(version="3.13.5", sha256="0" * 64, size=7, origin="here")
-    }
-    assert read_pins(pylock("packages = []"), tmp_path / "lock") == {}
+def test_the_metadata_holds_the_python_of_each_platform(tmp_path):
+    path = tmp_path / "meta.json"
+    path.write_text(json.dumps({**METADATA, "ocistacks": {"python": {"linux_x86_64": PIN}}}))
+
+    metadata = read_metadata(path)
+
+    assert metadata.pins == {Platform.LINUX_X86_64: PythonPin(**PIN)}
+    assert json.loads(metadata.to_json())["ocistacks"] == {"python": {"linux_x86_64": PIN}}
+
+
+def test_another_tools_metadata_is_written_as_it_was_read(tmp_path):
+    path = tmp_path / "meta.json"
+    path.write_text(json.dumps(METADATA))
+
+    metadata = read_metadata(path)
+
+    assert metadata.pins == {}
+    assert json.loads(metadata.to_json()) == METADATA
 
 
 def test_a_prerelease_of_python_can_be_pinned():
     assert PythonPin(version="3.15.0rc1", sha256="0" * 64, size=7, origin="here").url is None
 
 
-def test_a_broken_pin_is_told(pylock, tmp_path):
-    lock = pylock(PACKAGES.replace("size = 7", "size = 0"))
-    assert refusal(read_pins, lock, tmp_path / "lock") == (
-        "The Python pinned in a lock cannot be read.\n"
-        f"  where: {tmp_path}/lock, tool.ocistacks.python.linux_x86_64.size\n"
-        "  found: Input should be greater than 0\n"
+def test_a_broken_pin_is_told(tmp_path):
+    path = tmp_path / "meta.json"
+    broken = {"python": {"linux_x86_64": {**PIN, "size": 0}}}
+    path.write_text(json.dumps({**METADATA, "ocistacks": broken}))
+    assert refusal(read_metadata, path) == (
+        "The metadata of a lock cannot be read.\n"
+        f"  where: {path}\n"
+        "  found: ocistacks.python.linux_x86_64.size: Input should be greater than 0\n"
         "  hint: lock the layer again: ocistacks lock SPEC"
     )
 

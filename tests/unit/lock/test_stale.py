@@ -11,8 +11,10 @@ from ocistacks.lock.hashes import version_inputs_hash as version_hash
 from ocistacks.lock.metadata import LockMetadata
 from ocistacks.lock.module_hash import module_hash, module_hashes
 from ocistacks.lock.paths import LockPaths
+from ocistacks.lock.python_pin import PythonPin
 from ocistacks.lock.read import stale_reason
 from ocistacks.lock.status import stack_status
+from ocistacks.platforms import Platform
 from ocistacks.selection.model import When, Wish
 from ocistacks.selection.select import select_layers
 
@@ -28,14 +30,7 @@ launch_module = "run.py"
 runtime = "py"
 requirements = ["a"]
 """
-PINNED = """
-packages = []
-[tool.ocistacks.python.linux_x86_64]
-version = "3.13.5"
-sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
-size = 7
-origin = "here"
-"""
+PINS = {Platform.LINUX_X86_64: PythonPin(version="3.13.5", sha256="0" * 64, size=7, origin="here")}
 
 
 @pytest.fixture
@@ -43,7 +38,7 @@ def locked(parse, pylock, tmp_path):
     """A function from the text of a stack to that stack; the first one's layers have locks."""
     (tmp_path / "run.py").write_text("print(1)\n")
     first = parse(STACK, folder=tmp_path)
-    lock = pylock(PINNED)
+    lock = pylock("packages = []")
     for layer in first.layers:
         paths = LockPaths.of_layer(tmp_path, layer.environment_name)
         paths.folder.mkdir(parents=True)
@@ -56,7 +51,7 @@ def locked(parse, pylock, tmp_path):
             lock_version=1,
             locked_at="2025-01-01T00:00:00+00:00",
         )
-        paths.metadata.write_text(metadata.to_json())
+        paths.metadata.write_text(metadata.with_pins(PINS).to_json())
     return lambda text: parse(text, folder=tmp_path)
 
 

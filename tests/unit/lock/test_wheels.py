@@ -4,7 +4,7 @@ import pytest
 from packaging.pylock import Package, PackageWheel
 from packaging.version import Version
 
-from ocistacks.lock.wheels import choose_wheel, fits_python
+from ocistacks.lock.wheels import choose_wheel
 from ocistacks.platforms import Platform
 
 
@@ -14,38 +14,6 @@ def wheel(tags, *, version="1.0", build=""):
 
 def package(*wheels):
     return Package(name="x", version=Version("1.0"), wheels=wheels)
-
-
-@pytest.mark.parametrize(
-    ("tags", "fits"),
-    [
-        ("py3-none-any", True),
-        ("py2.py3-none-any", True),
-        ("py2-none-any", False),
-        ("py310-none-any", True),
-        ("py314-none-any", False),
-        ("cp313-cp313-win_amd64", True),
-        ("cp313-cp313t-win_amd64", True),
-        ("cp312-cp312-win_amd64", False),
-        ("cp314-cp314-win_amd64", False),
-        ("cp313-none-win_amd64", True),
-        ("cp310-none-win_amd64", False),
-        ("cp39-abi3-win_amd64", True),
-        ("cp315-abi3.abi3t-win_amd64", True),
-        ("pp313-pypy313_pp80-win_amd64", True),
-        ("pp311-pypy311_pp73-win_amd64", False),
-        ("graalpy313-graalpy253_313_native-win_amd64", True),
-        ("graalpy312-graalpy253_312_native-win_amd64", False),
-        ("cp27-cp27mu-win_amd64", False),
-    ],
-)
-def test_the_wheels_that_uv_lock_would_keep_for_a_minor_version(tags, fits):
-    assert fits_python(wheel(tags), "3.13") is fits
-
-
-def test_what_is_no_wheel_fits_nothing():
-    odd = PackageWheel(name="x.whl", hashes={"sha256": "0" * 64})
-    assert not fits_python(odd, "3.13")
 
 
 LINUX = Platform.LINUX_X86_64

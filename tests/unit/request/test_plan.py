@@ -121,8 +121,8 @@ def test_each_layer_asks_for_what_it_installs_and_what_lies_below(plan):
     assert application.lower_targets == ("framework-f@4", "py")
     assert planned["py"].input_digest == runtime.input_digest
     assert [material.name for material in planned["py"].materials] == [
-        "a-1.0-py3-none-any.whl",
         "b-1.0-py3-none-any.whl",
+        "a-1.0-py3-none-any.whl",
         "Python 3.13.5",
     ]
 
