@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from ocistacks import __version__
 from ocistacks.cli.build import build
 from ocistacks.cli.builder import builder
 from ocistacks.cli.groups import grouped
@@ -21,12 +20,19 @@ from ocistacks.cli.schema import schema
 from ocistacks.cli.show import show
 from ocistacks.errors import OcistacksError
 
+# What flags are that are not given. Without it typer converts their None, for which it imports
+# pydantic: that is half of the time that a command's --help takes.
+_UNSET = {"help": False, "install_completion": False, "show_completion": False}
+
 app = typer.Typer(
     name="ocistacks",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "default_map": {**_UNSET, "builder": _UNSET},
+    },
 )
 COMMANDS = (show, lock, build, publish, push, pull, run, schema)
 for command in COMMANDS:
@@ -36,6 +42,8 @@ app.add_typer(builder, name="builder")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from ocistacks import __version__
+
         typer.echo(f"ocistacks {__version__}")
         raise typer.Exit
 
