@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ocistacks import __version__
 from ocistacks.cli.build import build
 from ocistacks.cli.builder import builder
 from ocistacks.cli.groups import grouped
@@ -20,8 +21,8 @@ from ocistacks.cli.schema import schema
 from ocistacks.cli.show import show
 from ocistacks.errors import OcistacksError
 
-# What flags are that are not given. Without it typer converts their None, for which it imports
-# pydantic: that is half of the time that a command's --help takes.
+# What flags are that are not given. Without it typer has pydantic convert their None, and to import
+# pydantic takes as long as all else that a command's --help does.
 _UNSET = {"help": False, "install_completion": False, "show_completion": False}
 
 app = typer.Typer(
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={
         "help_option_names": ["-h", "--help"],
-        "default_map": {**_UNSET, "builder": _UNSET},
+        "default_map": _UNSET,
     },
 )
 COMMANDS = (show, lock, build, publish, push, pull, run, schema)
@@ -42,8 +43,6 @@ app.add_typer(builder, name="builder")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from ocistacks import __version__
-
         typer.echo(f"ocistacks {__version__}")
         raise typer.Exit
 
@@ -59,15 +58,15 @@ def _top(
         bool, typer.Option("--quiet", "-q", help="Show errors and results only.")
     ] = False,
     verbose: Annotated[
-        int, typer.Option("--verbose", "-v", count=True, help="Tell of short steps, too.")
-    ] = 0,
+        bool, typer.Option("--verbose", "-v", help="Tell of short steps, too.")
+    ] = False,
 ) -> None:
     """Python environment stacks as content-addressed OCI layers."""
     talk = {"quiet": quiet, "verbose": verbose}
     # What stands before the command holds for it as if it stood behind.
     context.default_map = {
         **{command.__name__: talk for command in COMMANDS},
-        "builder": {"build": talk, "base": talk},
+        "builder": {**_UNSET, "build": talk, "base": talk},
     }
 
 
