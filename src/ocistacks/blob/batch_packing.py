@@ -12,7 +12,7 @@ from fastcrc import crc64
 from ocistacks.errors import BuildError
 
 if TYPE_CHECKING:
-    from ocistacks.blob.compression import Compressor
+    from ocistacks.blob.compression import CompressedBatch, Compressor
     from ocistacks.blob.pieces import Batch, Chunk
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -20,7 +20,7 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackedBatch:
-    """A batch with its tar stream and its compressed parts.
+    """A batch with its tar stream, plain and compressed.
 
     ``spans`` cut ``content`` into the literal bytes and chunks of the pieces, those of no bytes
     left out. ``digests`` (hexadecimal SHA-256) and ``checksums`` (CRC-64/GO-ISO) are those of the
@@ -30,7 +30,7 @@ class PackedBatch:
     batch: Batch
     content: memoryview
     spans: tuple[slice, ...]
-    parts: list[bytes]
+    compressed: CompressedBatch
     digests: tuple[str, ...]
     checksums: tuple[int, ...]
 
@@ -62,7 +62,7 @@ def pack_batch(batch: Batch, compressor: Compressor) -> PackedBatch:
         batch=batch,
         content=content,
         spans=tuple(spans),
-        parts=compressor.compress(content, spans),
+        compressed=compressor.compress(content, spans),
         digests=tuple(digests),
         checksums=tuple(checksums),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import zlib
+from array import array
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import zstandard
@@ -19,10 +20,18 @@ _GZIP_FORMAT = 16 + zlib.MAX_WBITS
 _LEVELS = {"zstd": range(1, zstandard.MAX_COMPRESSION_LEVEL + 1), "gzip": range(1, 10)}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompressedBatch:
+    """What a batch became: ``content`` is made of parts that decompress alone, of these sizes."""
+
+    content: bytes
+    sizes: tuple[int, ...]
+
+
 class Compressor(Protocol):
     """Compresses batches, each on whichever thread calls; the bytes depend on the batch alone."""
 
-    def compress(self, content: memoryview, spans: Sequence[slice]) -> list[bytes]:
+    def compress(self, content: memoryview, spans: Sequence[slice]) -> CompressedBatch:
         """Return ``content``, which ``spans`` cover without gaps, as compressed parts in order."""
 
 
@@ -31,17 +40,16 @@ class ZstdFrames:
 
     def __init__(self, level: int) -> None:
         self._level = level
-        self._threads = threading.local()
 
-    def compress(self, content: memoryview, spans: Sequence[slice]) -> list[bytes]:
+    def compress(self, content: memoryview, spans: Sequence[slice]) -> CompressedBatch:
         """Return one frame for each span."""
-        compressor: zstandard.ZstdCompressor | None = getattr(self._threads, "compressor", None)
-        if compressor is None:
-            # One for each thread: its tables are what costs time to make. It runs single-threaded
-            # itself, because zstd's own threads cut a frame where a single thread does not.
-            compressor = zstandard.ZstdCompressor(level=self._level)
-            self._threads.compressor = compressor
-        return [compressor.compress(content[span]) for span in spans]
+        places = array("Q", (number for span in spans for number in (span.start, _size(span))))
+        # All frames in one call: whenever Python's lock is let go, another thread may keep it.
+        made = zstandard.ZstdCompressor(level=self._level).multi_compress_to_buffer(
+            zstandard.BufferWithSegments(content, places.tobytes()), threads=1
+        )
+        frames = [made[index].tobytes() for index in range(len(made))]
+        return CompressedBatch(content=b"".join(frames), sizes=tuple(map(len, frames)))
 
 
 class GzipMembers:
@@ -50,10 +58,15 @@ class GzipMembers:
     def __init__(self, level: int) -> None:
         self._level = level
 
-    def compress(self, content: memoryview, spans: Sequence[slice]) -> list[bytes]:
+    def compress(self, content: memoryview, spans: Sequence[slice]) -> CompressedBatch:
         """Return one member for all spans."""
         compressor = zlib.compressobj(self._level, zlib.DEFLATED, _GZIP_FORMAT)
-        return [compressor.compress(content) + compressor.flush()]
+        member = compressor.compress(content) + compressor.flush()
+        return CompressedBatch(content=member, sizes=(len(member),))
+
+
+def _size(span: slice) -> int:
+    return int(span.stop - span.start)
 
 
 def make_compressor(compression: Compression, level: int) -> Compressor:

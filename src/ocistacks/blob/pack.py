@@ -66,7 +66,7 @@ def pack_tree(
             tar.update(packed.content)
             if tables is not None:
                 tables.add(packed, writer.size)
-            writer.write(b"".join(packed.parts))
+            writer.write(packed.compressed.content)
             if on_progress is not None:
                 on_progress(packed.batch.size)
         diff_id = tar.digest()

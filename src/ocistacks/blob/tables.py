@@ -60,7 +60,7 @@ class Tables:
 
     def add(self, packed: PackedBatch, position: int) -> None:
         """Add a batch whose first frame begins at byte ``position`` of the blob."""
-        sizes = map(len, packed.parts)
+        sizes = iter(packed.compressed.sizes)
         contents = iter(packed.spans)
         digests = zip(packed.digests, packed.checksums, strict=True)
         for piece in packed.batch.pieces:

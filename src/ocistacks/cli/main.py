@@ -21,12 +21,19 @@ from ocistacks.cli.schema import schema
 from ocistacks.cli.show import show
 from ocistacks.errors import OcistacksError
 
+# What flags are that are not given. Without it typer has pydantic convert their None, and to import
+# pydantic takes as long as all else that a command's --help does.
+_UNSET = {"help": False, "install_completion": False, "show_completion": False}
+
 app = typer.Typer(
     name="ocistacks",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "default_map": _UNSET,
+    },
 )
 COMMANDS = (show, lock, build, publish, push, pull, run, schema)
 for command in COMMANDS:
@@ -51,15 +58,15 @@ def _top(
         bool, typer.Option("--quiet", "-q", help="Show errors and results only.")
     ] = False,
     verbose: Annotated[
-        int, typer.Option("--verbose", "-v", count=True, help="Tell of short steps, too.")
-    ] = 0,
+        bool, typer.Option("--verbose", "-v", help="Tell of short steps, too.")
+    ] = False,
 ) -> None:
     """Python environment stacks as content-addressed OCI layers."""
     talk = {"quiet": quiet, "verbose": verbose}
     # What stands before the command holds for it as if it stood behind.
     context.default_map = {
         **{command.__name__: talk for command in COMMANDS},
-        "builder": {"build": talk, "base": talk},
+        "builder": {**_UNSET, "build": talk, "base": talk},
     }
 
 

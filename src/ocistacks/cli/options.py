@@ -68,15 +68,15 @@ class TalkOptions:
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors and results only.")] = (
         False
     )
-    verbose: Annotated[
-        int, typer.Option("--verbose", "-v", count=True, help="Tell of short steps, too.")
-    ] = 0
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell of short steps, too.")] = (
+        False
+    )
 
     def reporter(self) -> ConsoleReporter:
         """Return the reporter for that."""
         from ocistacks.cli.console import ConsoleReporter
 
-        return ConsoleReporter(quiet=self.quiet, verbose=self.verbose > 0)
+        return ConsoleReporter(quiet=self.quiet, verbose=self.verbose)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,45 @@
+"""Help and version come at once: nothing heavy is imported for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from ocistacks.cli.main import COMMANDS
+
+# What the work of a command needs, and what a user who asks for help would wait for.
+HEAVY = {
+    *("docker", "dulwich", "fastcrc", "filelock", "oras", "packaging", "platformdirs", "pydantic"),
+    *("requests", "rich", "tomli_w", "tomllib", "uv", "zstandard", "asyncio", "ssl"),
+}
+HELPS = [
+    *([command.__name__, "--help"] for command in COMMANDS),
+    *(["builder", command, "--help"] for command in ("build", "base")),
+]
+
+
+def imported(*arguments: str) -> set[str]:
+    """Run a command line; return the top-level packages that it imported."""
+    finished = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "ocistacks", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert finished.stdout
+    names = (line.rpartition("|")[2].strip() for line in finished.stderr.splitlines())
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *HELPS], ids=" ".join)
+def test_nothing_heavy_is_imported(arguments):
+    found = imported(*arguments)
+    assert {"ocistacks", "typer"} <= found
+    assert found & HEAVY == set()
+
+
+def test_what_is_heavy_is_found_where_it_is_imported(tmp_path):
+    (tmp_path / "venvstacks.toml").write_text("")
+    assert {"pydantic", "tomllib"} <= imported("show", str(tmp_path / "venvstacks.toml"))
