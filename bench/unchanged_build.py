@@ -84,8 +84,10 @@ def make_stack(folder: Path, *, bytecode: bool) -> tuple[Path, list[str]]:
     tables = [
         f"[tool.ocistacks]\nbytecode = {str(bytecode).lower()}\n",
         '[tool.uv]\nfind-links = ["wheels"]\nno-index = true\n',
-        f'[[runtimes]]\nname = "python"\npython_implementation = "cpython@{PYTHON}.5"\n'
-        f"requirements = {runtime}\n",
+        (
+            f'[[runtimes]]\nname = "python"\npython_implementation = "cpython@{PYTHON}.5"\n'
+            f"requirements = {runtime}\n"
+        ),
     ]
     for number in range(FRAMEWORKS):
         names = make_packages(wheels, f"framework{number}", FRAMEWORK_PACKAGES)
