@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ocistacks.spec.faults import Fault, Findings, KeyPath, key_path_text, shown, unknown_name
 from ocistacks.spec.linearise import OrderConflictError, merge
+from ocistacks.spec.names import LayerKind
 from ocistacks.spec.tables import LayeredTable
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def find_dependencies(entry: Entry, declared: Declared, findings: Findings) -> D
     if table.runtime is not None and table.frameworks is not None:
         findings.add(
             Fault(
-                path=entry.path,
+                path=entry.place.path,
                 problem="both runtime and frameworks are given",
                 layer=entry.environment_name,
                 found=f"runtime = {shown(table.runtime)}, frameworks = "
@@ -70,7 +71,7 @@ def find_dependencies(entry: Entry, declared: Declared, findings: Findings) -> D
         return _on_frameworks(entry, table.frameworks, declared, findings)
     findings.add(
         Fault(
-            path=entry.path if table.frameworks is None else (*entry.path, "frameworks"),
+            path=entry.place.path if table.frameworks is None else entry.place.at("frameworks"),
             problem="neither a runtime nor a framework is given",
             layer=entry.environment_name,
             allowed='runtime = "NAME" or frameworks = ["NAME", ...]',
@@ -85,7 +86,7 @@ def _on_runtime(
     runtime = declared.runtimes.get(name)
     if runtime is not None:
         return Dependencies(runtime=runtime, frameworks=())
-    path = (*entry.path, "runtime")
+    path = entry.place.at("runtime")
     if name in declared.all_frameworks:
         findings.add(
             Fault(
@@ -109,7 +110,7 @@ def _on_frameworks(
     found: list[FrameworkSpec] = []
     sound = True
     for position, name in enumerate(names):
-        path = (*entry.path, "frameworks", position)
+        path = entry.place.at("frameworks", position)
         fault = _reference_fault(entry, path, name, names[:position], declared)
         if fault is not None:
             findings.add(fault)
@@ -126,11 +127,11 @@ def _on_frameworks(
     by_name = {below.name: below for direct in found for below in (direct, *direct.frameworks)}
     sequences = [[below.name for below in (direct, *direct.frameworks)] for direct in found]
     try:
-        order = merge([*sequences, list(names)])
+        order = merge([*sequences, [direct.name for direct in found]])
     except OrderConflictError as conflict:
         findings.add(
             Fault(
-                path=(*entry.path, "frameworks"),
+                path=entry.place.at("frameworks"),
                 problem="linearization failed: the frameworks contradict each other's order",
                 layer=entry.environment_name,
                 found="; ".join(" before ".join(names) for names in conflict.remaining),
@@ -150,10 +151,10 @@ def _reference_fault(
         problem, allowed, hint = "named twice", "each framework once", None
     elif name in declared.frameworks:
         return None
-    elif entry.path[0] == "frameworks" and name == entry.name:
+    elif entry.table.kind is LayerKind.FRAMEWORK and name == entry.name:
         problem, allowed, hint = "a framework cannot stand on itself", "another framework", None
     elif name in declared.all_frameworks:
-        later = key_path_text(declared.all_frameworks[name].path)
+        later = key_path_text(declared.all_frameworks[name].place.path)
         problem = f"unknown framework: it is declared later, at {later}"
         allowed = "frameworks declared before this layer"
         cycle = _cycle(entry.name, name, declared.all_frameworks)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ocistacks.spec.faults import Fault, Findings, KeyPath, shown
+from ocistacks.spec.faults import Fault, Findings, shown
 from ocistacks.spec.names import LayerKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ocistacks.spec.place import Place
 
 WITHOUT_EFFECT = "build_requirements"
 RENAMED = {"fully_versioned_name": "python_implementation"}
 
 
 def without_deprecated(
-    table: Mapping[str, object], kind: LayerKind, path: KeyPath, findings: Findings
+    table: Mapping[str, object], kind: LayerKind, place: Place, findings: Findings
 ) -> dict[str, object]:
     """Return ``table`` with today's field names; a value under both names is a fault."""
     current = dict(table)
     if WITHOUT_EFFECT in current:
         del current[WITHOUT_EFFECT]
-        findings.warn((*path, WITHOUT_EFFECT), "this field is deprecated and has no effect")
+        findings.warn(place.at(WITHOUT_EFFECT), "this field is deprecated and has no effect")
     for old, new in RENAMED.items():
         if kind is not LayerKind.RUNTIME or old not in current:
             continue
@@ -29,7 +31,7 @@ def without_deprecated(
         if new in current:
             findings.add(
                 Fault(
-                    path=(*path, old),
+                    path=place.at(old),
                     problem=f"the old name of {new}, and both are given",
                     found=shown(value),
                     allowed=f"{new} alone",
@@ -37,5 +39,5 @@ def without_deprecated(
             )
             continue
         current[new] = value
-        findings.warn((*path, old), f"this field is deprecated: its name is {new} now")
+        findings.warn(place.at(old), f"this field is deprecated: its name is {new} now")
     return current

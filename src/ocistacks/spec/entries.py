@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ocistacks.digests import Digest
 from ocistacks.spec.deprecated import without_deprecated
 from ocistacks.spec.faults import Fault, Findings, KeyPath, shown
+from ocistacks.spec.place import Place
+from ocistacks.spec.tables import TABLES, LayerTable
 from ocistacks.spec.validation import validated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from ocistacks.spec.tables import LayerTable
+    from ocistacks.spec.names import LayerKind
 
 # What a table that lacks a required field, or has it wrong, is read on with: it is refused in the
 # end, but its other fields are checked first, so that all faults are told at once.
 _STAND_INS: Mapping[str, object] = {
-    "name": "unnamed",
     "requirements": (),
     "python_implementation": "cpython@3.0.0",
     "launch_module": "unknown",
@@ -25,14 +27,34 @@ _STAND_INS: Mapping[str, object] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WrittenLayer:
+    """One layer table before its fields are checked."""
+
+    kind: LayerKind
+    table: Mapping[str, object]
+    place: Place
+
+    @property
+    def name(self) -> str | None:
+        """The layer's name, None where no other layer can mean this one."""
+        name = self.table.get("name")
+        return name if isinstance(name, str) and name else None
+
+    @property
+    def environment_name(self) -> str:
+        """The layer's folder, or what it would be if the layer had a name."""
+        return self.kind.environment_name(self.name or "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One layer table: ``path`` is where it stands, ``faulty`` its fields that are stand-ins.
+    """One layer table that can be read: ``faulty`` are those of its fields that are stand-ins.
 
     ``name`` is None where no other layer can mean this one.
     """
 
     table: LayerTable
-    path: KeyPath
+    place: Place
     name: str | None
     faulty: frozenset[str]
 
@@ -42,11 +64,15 @@ class Entry:
         return self.table.kind.environment_name(self.name or self.table.name)
 
 
-def read_entries(
-    document: Mapping[str, object], model: type[LayerTable], findings: Findings
-) -> tuple[Entry, ...]:
-    """Return the layers of one kind, in declared order, and gather what is wrong with each."""
-    key = model.kind.plural
+def written_layers(document: Mapping[str, object], findings: Findings) -> tuple[WrittenLayer, ...]:
+    """Return the tables of all layers, kind by kind, in declared order."""
+    return tuple(layer for model in TABLES for layer in _of_kind(document, model.kind, findings))
+
+
+def _of_kind(
+    document: Mapping[str, object], kind: LayerKind, findings: Findings
+) -> Iterable[WrittenLayer]:
+    key = kind.plural
     declared = document.get(key, [])
     if not isinstance(declared, list):
         hint = f"write [[{key}]], not [{key}]" if isinstance(declared, dict) else None
@@ -59,11 +85,10 @@ def read_entries(
                 hint=hint,
             )
         )
-        return ()
-    entries = []
+        return
     for position, raw in enumerate(declared):
         if isinstance(raw, dict):
-            entries.append(_entry(raw, model, (key, position), findings))
+            yield WrittenLayer(kind=kind, table=raw, place=Place(path=(key, position), own=raw))
         else:
             findings.add(
                 Fault(
@@ -73,27 +98,40 @@ def read_entries(
                     allowed="a table",
                 )
             )
-    return tuple(entries)
 
 
-def _entry(
-    raw: Mapping[str, object], model: type[LayerTable], path: KeyPath, findings: Findings
-) -> Entry:
-    table = without_deprecated(raw, model.kind, path, findings)
-    declared_name = table.get("name")
-    name = declared_name if isinstance(declared_name, str) and declared_name else None
-    layer = model.kind.environment_name(name) if name is not None else None
-    read, faults = validated(model, table, path, layer=layer)
+def read_entries(
+    layers: Iterable[WrittenLayer], model: type[LayerTable], findings: Findings
+) -> tuple[Entry, ...]:
+    """Return the layers of ``model``'s kind, and gather what is wrong with each."""
+    return tuple(_entry(layer, model, findings) for layer in layers if layer.kind is model.kind)
+
+
+def _entry(layer: WrittenLayer, model: type[LayerTable], findings: Findings) -> Entry:
+    table = without_deprecated(layer.table, model.kind, layer.place, findings)
+    label = layer.environment_name if layer.name is not None else None
+    read, faults = validated(model, table, (), layer=label)
     if read is not None:
-        return Entry(table=read, path=path, name=name, faulty=frozenset())
-    findings.faults.extend(faults)
-    faulty = frozenset(str(fault.path[len(path)]) for fault in faults)
+        return Entry(table=read, place=layer.place, name=layer.name, faulty=frozenset())
+    for fault in faults:
+        findings.add(replace(fault, path=_path(layer.place, fault.path)))
+    faulty = frozenset(str(fault.path[0]) for fault in faults)
     sound = {key: value for key, value in table.items() if key not in faulty}
+    # Another layer may name this one; no two may be taken for the same.
+    name = f"unnamed-{Digest.of_bytes((layer.name or '').encode()).hex}"
     stand_ins = {
         key: value
-        for key, value in _STAND_INS.items()
+        for key, value in {"name": name, **_STAND_INS}.items()
         if key in faulty and key in model.model_fields
     }
     return Entry(
-        table=model.model_validate({**sound, **stand_ins}), path=path, name=name, faulty=faulty
+        table=model.model_validate({**sound, **stand_ins}),
+        place=layer.place,
+        name=layer.name,
+        faulty=faulty,
     )
+
+
+def _path(place: Place, inner: KeyPath) -> KeyPath:
+    field, *rest = inner
+    return place.name_path if field == "name" else place.at(str(field), *rest)

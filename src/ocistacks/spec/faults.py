@@ -59,12 +59,16 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
 
     def add(self, fault: Fault) -> None:
-        """Gather a fault."""
-        self.faults.append(fault)
+        """Gather a fault, once where the variants of a layer have it in common."""
+        same = (fault.path, fault.problem, fault.found)
+        if all(same != (other.path, other.problem, other.found) for other in self.faults):
+            self.faults.append(fault)
 
     def warn(self, path: KeyPath, sentence: str) -> None:
-        """Gather a warning about the value at ``path``."""
-        self.warnings.append(f"{key_path_text(path)}: {sentence}")
+        """Gather a warning about the value at ``path``, once for the variants of a layer."""
+        warning = f"{key_path_text(path)}: {sentence}"
+        if warning not in self.warnings:
+            self.warnings.append(warning)
 
     def refuse(self, file: Path) -> None:
         """Raise SpecError with all faults, in the order they were gathered; return if none."""

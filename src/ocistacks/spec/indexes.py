@@ -9,36 +9,30 @@ from ocistacks.spec.faults import Fault, Findings, KeyPath, key_path_text, shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ocistacks.spec.entries import Entry
     from ocistacks.spec.model import LayerSpec
-    from ocistacks.spec.tables import LayerTable
 
 
-def check_index_names(
-    table: LayerTable, indexes: Sequence[str], path: KeyPath, layer: str, findings: Findings
-) -> None:
+def check_index_names(entry: Entry, indexes: Sequence[str], findings: Findings) -> None:
     """Gather a fault for each index that the layer names and `[[tool.uv.index]]` does not."""
+    table, place, layer = entry.table, entry.place, entry.environment_name
     for package, index in table.package_indexes.items():
         if index not in indexes:
-            where = (*path, "package_indexes", package)
+            where = place.at("package_indexes", package)
             findings.add(unknown_name(where, "package index", index, indexes, layer=layer))
     for position, index in enumerate(table.priority_indexes):
         if index not in indexes:
-            where = (*path, "priority_indexes", position)
+            where = place.at("priority_indexes", position)
             findings.add(unknown_name(where, "package index", index, indexes, layer=layer))
 
 
-def merged_indexes(
-    table: LayerTable,
-    lower: Sequence[LayerSpec],
-    path: KeyPath,
-    layer: str,
-    findings: Findings,
-) -> dict[str, str]:
+def merged_indexes(entry: Entry, lower: Sequence[LayerSpec], findings: Findings) -> dict[str, str]:
     """Return the layer's own indexes and those of the layers below, by normalised package name.
 
     ``lower`` is nearest first, and the nearest wins. Each disagreement is a fault unless
     `index_overrides` says that the loser's index stands for the winner's.
     """
+    table, place, layer = entry.table, entry.place, entry.environment_name
     merged: dict[str, str] = {}
     origins: dict[str, str] = {}
     for below in lower:
@@ -48,7 +42,7 @@ def merged_indexes(
             if winner not in (index, table.index_overrides.get(index)):
                 findings.add(
                     _disagreement(
-                        (*path, "frameworks"),
+                        place.at("frameworks"),
                         layer,
                         package,
                         (below.environment_name, index),
@@ -60,7 +54,7 @@ def merged_indexes(
         if index not in (inherited, table.index_overrides.get(inherited)):
             findings.add(
                 _disagreement(
-                    (*path, "package_indexes", package),
+                    place.at("package_indexes", package),
                     layer,
                     package,
                     (origins[package], inherited),

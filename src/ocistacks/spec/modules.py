@@ -48,7 +48,7 @@ def check_module_names(entry: Entry, folder: Path, findings: Findings) -> None:
             other = "the launch module" if of_launch else "another support module"
             findings.add(
                 Fault(
-                    path=(*entry.path, "support_modules", position),
+                    path=entry.place.at("support_modules", position),
                     problem=f"the import name {name!r} conflicts with that of {other}",
                     layer=entry.environment_name,
                     found=f"{shown(text)} and {shown(taken[name])}",
@@ -65,9 +65,9 @@ def check_modules_exist(
     table = _application(entry)
     wanted: list[tuple[KeyPath, str, str]] = []
     if "launch_module" not in entry.faulty:
-        wanted.append(((*entry.path, "launch_module"), "launch module", table.launch_module))
+        wanted.append((entry.place.at("launch_module"), "launch module", table.launch_module))
     wanted += [
-        ((*entry.path, "support_modules", position), "support module", text)
+        (entry.place.at("support_modules", position), "support module", text)
         for position, text in enumerate(table.support_modules)
     ]
     for path, what, text in wanted:

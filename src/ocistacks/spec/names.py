@@ -62,8 +62,8 @@ def nearest(found: str, allowed: Iterable[str], *, cutoff: float = 0.6) -> str |
     by_folded = {name.casefold(): name for name in allowed}
     folded = found.casefold()
     for kind in LayerKind:
-        bare = folded.removeprefix(kind.prefix)
-        if bare in by_folded:
-            return by_folded[bare]
+        for other in (folded.removeprefix(kind.prefix), f"{kind.prefix}{folded}"):
+            if other in by_folded:
+                return by_folded[other]
     matches = get_close_matches(folded, by_folded, n=1, cutoff=cutoff)
     return by_folded[matches[0]] if matches else None

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ocistacks.errors import UsageError
 from ocistacks.spec.dependencies import Declared
-from ocistacks.spec.entries import read_entries
+from ocistacks.spec.entries import read_entries, written_layers
 from ocistacks.spec.faults import Fault, Findings, shown
+from ocistacks.spec.layer_settings import LAYERS_KEY, read_layer_settings
 from ocistacks.spec.model import LayerSpec, StackSpec
 from ocistacks.spec.names import LayerKind, nearest
 from ocistacks.spec.resolve import (
@@ -28,6 +29,7 @@ from ocistacks.spec.targets import (
     macosx_version,
 )
 from ocistacks.spec.uv_table import read_uv_table
+from ocistacks.spec.variants import without_variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,15 +69,27 @@ def parse_stack(
     uv = read_uv_table(
         inline if inline is not None else uv_document or {}, uv_path, environment, findings
     )
+    settings_table = _tool_table(tool, SETTINGS_PATH[-1], findings) or {}
+    layers = written_layers(document, findings)
+    expansion = without_variants(
+        layers,
+        read_layer_settings(
+            settings_table.get(LAYERS_KEY, {}),
+            [layer.environment_name for layer in layers if layer.name is not None],
+            findings,
+        ),
+        findings,
+    )
     surroundings = Surroundings(
         folder=path.parent,
         indexes=uv.indexes,
         macosx_target=_default_macosx_target(environment),
+        excluded=expansion.excluded,
         list_folder=list_folder,
     )
-    runtime_entries = read_entries(document, RuntimeTable, findings)
-    framework_entries = read_entries(document, FrameworkTable, findings)
-    application_entries = read_entries(document, ApplicationTable, findings)
+    runtime_entries = read_entries(expansion.layers, RuntimeTable, findings)
+    framework_entries = read_entries(expansion.layers, FrameworkTable, findings)
+    application_entries = read_entries(expansion.layers, ApplicationTable, findings)
     check_distinct_names((*runtime_entries, *framework_entries, *application_entries), findings)
     runtimes = resolve_runtimes(runtime_entries, surroundings, findings)
     frameworks = resolve_frameworks(framework_entries, runtimes, surroundings, findings)
@@ -89,7 +103,6 @@ def parse_stack(
         surroundings,
         findings,
     )
-    settings_table = _tool_table(tool, SETTINGS_PATH[-1], findings) or {}
     settings = resolve_settings(settings_table, environment, overrides, findings)
     findings.refuse(path)
     resolved_frameworks = tuple(layer for layer in frameworks.values() if layer is not None)

@@ -23,7 +23,7 @@ from ocistacks.spec.tables import PYTHON_IMPLEMENTATION_FORM, ApplicationTable, 
 from ocistacks.spec.targets import normalised_linux_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ocistacks.platforms import Platform
@@ -35,13 +35,15 @@ if TYPE_CHECKING:
 class Surroundings:
     """What a layer's meaning depends on besides its own table and other layers.
 
-    ``indexes`` are the named indexes of uv's settings, ``macosx_target`` the default, and
-    ``list_folder`` returns the names of what exists in a folder, () for a folder that does not.
+    ``indexes`` are the named indexes of uv's settings, ``macosx_target`` the default, ``excluded``
+    the platforms that a layer is not for, by environment name, and ``list_folder`` returns the
+    names of what exists in a folder, () for a folder that does not.
     """
 
     folder: Path
     indexes: Sequence[str]
     macosx_target: str
+    excluded: Mapping[str, Sequence[Platform]]
     list_folder: ListFolder
 
 
@@ -53,7 +55,7 @@ def resolve_runtimes(
     for entry in entries:
         if not isinstance(entry.table, RuntimeTable):
             raise TypeError(type(entry.table).__name__)
-        platforms = narrowed_platforms(entry, (), findings)
+        platforms = narrowed_platforms(entry, (), surroundings.excluded, findings)
         common = _common_fields(entry, (), platforms, surroundings, findings)
         runtime = RuntimeSpec(python_implementation=entry.table.python_implementation, **common)
         if platforms and runtime.implementation != "cpython":
@@ -129,10 +131,10 @@ def check_distinct_names(entries: Sequence[Entry], findings: Findings) -> None:
         if other is not entry:
             findings.add(
                 Fault(
-                    path=(*entry.path, "name"),
+                    path=entry.place.name_path,
                     problem="names must be distinct",
                     found=f"{shown(entry.name)}, whose folder {shown(entry.environment_name)} is "
-                    f"that of {key_path_text(other.path)} too",
+                    f"that of {key_path_text(other.place.layer_path)} too",
                     allowed="a name that gives the layer a folder of its own",
                 )
             )
@@ -140,7 +142,7 @@ def check_distinct_names(entries: Sequence[Entry], findings: Findings) -> None:
 
 def _no_pypy(entry: Entry, runtime: RuntimeSpec) -> Fault:
     return Fault(
-        path=(*entry.path, "python_implementation"),
+        path=entry.place.at("python_implementation"),
         problem="PyPy is not supported",
         layer=entry.environment_name,
         found=shown(runtime.python_implementation),
@@ -153,7 +155,9 @@ def _fields_above(
     entry: Entry, below: Dependencies | None, surroundings: Surroundings, findings: Findings
 ) -> dict[str, Any]:
     lower = below.nearest if below is not None else ()
-    platforms = () if below is None else narrowed_platforms(entry, lower, findings)
+    platforms = (
+        () if below is None else narrowed_platforms(entry, lower, surroundings.excluded, findings)
+    )
     return _common_fields(entry, lower, platforms, surroundings, findings)
 
 
@@ -164,9 +168,9 @@ def _common_fields(
     surroundings: Surroundings,
     findings: Findings,
 ) -> dict[str, Any]:
-    table, layer = entry.table, entry.environment_name
-    check_index_names(table, surroundings.indexes, entry.path, layer, findings)
-    indexes = merged_indexes(table, lower, entry.path, layer, findings)
+    table = entry.table
+    check_index_names(entry, surroundings.indexes, findings)
+    indexes = merged_indexes(entry, lower, findings)
     return {
         "name": table.name,
         "requirements": tuple(Requirement(text) for text in table.requirements),

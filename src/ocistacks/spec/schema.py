@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ocistacks.spec.deprecated import RENAMED, WITHOUT_EFFECT
+from ocistacks.spec.layer_settings import (
+    FIXED_FIELDS,
+    LAYERS_KEY,
+    LayerSettings,
+    VariantSettings,
+)
 from ocistacks.spec.settings import Settings
 from ocistacks.spec.tables import TABLES, LayeredTable
 
@@ -27,6 +33,13 @@ def json_schema() -> dict[str, Any]:
             "description": f"The {table.kind.value} layers of the stack.",
         }
     definitions["Settings"] = _model_schema(Settings, definitions)
+    definitions["Settings"]["properties"][LAYERS_KEY] = {
+        "type": "object",
+        "additionalProperties": {"$ref": _REFERENCE.format(model="LayerSettings")},
+        "description": "Settings of single layers, by environment name, such as framework-torch.",
+    }
+    definitions["LayerSettings"] = _model_schema(LayerSettings, definitions)
+    _allow_layer_fields(definitions)
     properties["tool"] = {
         "type": "object",
         "description": "Settings of tools.",
@@ -59,6 +72,17 @@ def _layer_schema(table: type[BaseModel], definitions: dict[str, Any]) -> dict[s
     if table is TABLES[0]:
         _allow_old_names(schema)
     return schema
+
+
+def _allow_layer_fields(definitions: dict[str, Any]) -> None:
+    """Let a variant have the fields of any kind of layer, but for those it cannot change."""
+    variant = definitions[VariantSettings.__name__]
+    variant["additionalProperties"] = False
+    for table in TABLES:
+        for name, field in definitions[table.__name__]["properties"].items():
+            if name not in FIXED_FIELDS and not field.get("deprecated"):
+                variant["properties"][name] = {**field}
+                variant["properties"][name].pop("default", None)
 
 
 def _allow_old_names(schema: dict[str, Any]) -> None:

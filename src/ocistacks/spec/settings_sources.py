@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ocistacks.errors import UsageError
 from ocistacks.spec.faults import Fault, Findings, KeyPath, shown
+from ocistacks.spec.layer_settings import LAYERS_KEY
 from ocistacks.spec.names import nearest
 from ocistacks.spec.settings import ENVIRONMENT_PREFIX, PythonSource, Settings
 from ocistacks.spec.validation import validated
@@ -31,7 +32,7 @@ def resolve_settings(
     overrides: Mapping[str, object],
     findings: Findings,
 ) -> Settings:
-    """Return the settings in force; ``table`` is `[tool.ocistacks]`.
+    """Return the settings in force; ``table`` is `[tool.ocistacks]`, of which `layers` is not read.
 
     An override that is None and an environment variable that is empty count as not given. Faults of
     the table are gathered, and defaults stand in for it; a wrong environment variable or override
@@ -47,7 +48,10 @@ def resolve_settings(
                 if (near := nearest(key, Settings.model_fields))
                 else None,
             )
-    from_file, faults = validated(Settings, table, SETTINGS_PATH, nested=PythonSource)
+    own = {key: value for key, value in table.items() if key != LAYERS_KEY}
+    from_file, faults = validated(
+        Settings, own, SETTINGS_PATH, nested=PythonSource, beside=(LAYERS_KEY,)
+    )
     findings.faults.extend(faults)
     given = {key: value for key, value in overrides.items() if value is not None}
     origins = {key: f"the flag --{key.replace('_', '-')}" for key in given}
@@ -56,7 +60,7 @@ def resolve_settings(
         if text and key not in given:
             given[key] = _parsed(key, text)
             origins[key] = f"the environment variable {environment_variable(key)}"
-    base = dict(table) if from_file is not None else {}
+    base = own if from_file is not None else {}
     settings, faults = validated(Settings, {**base, **given}, (), nested=PythonSource)
     if settings is None:
         raise _refusal(faults[0], origins)

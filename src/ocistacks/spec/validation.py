@@ -33,21 +33,25 @@ _LIMITS = ("greater_than_equal", "less_than_equal")
 
 def validated(
     model: type[Model],
-    table: Mapping[str, object],
+    table: object,
     path: KeyPath,
     *,
     layer: str | None = None,
     nested: type[BaseModel] | None = None,
+    beside: tuple[str, ...] = (),
 ) -> tuple[Model | None, tuple[Fault, ...]]:
     """Return the model made of ``table``, which stands at ``path``, or None and its faults.
 
-    ``nested`` is the model of the tables inside, where there are such.
+    ``nested`` is the model of the tables inside, where there are such; ``beside`` are keys that the
+    table may have and that are read elsewhere.
     """
     try:
         return model.model_validate(table), ()
     except ValidationError as error:
         details = error.errors(include_url=False)
-    return None, tuple(_fault(detail, path, layer, (model, nested or model)) for detail in details)
+    return None, tuple(
+        _fault(detail, path, layer, (model, nested or model), beside) for detail in details
+    )
 
 
 def _fault(
@@ -55,6 +59,7 @@ def _fault(
     path: KeyPath,
     layer: str | None,
     models: tuple[type[BaseModel], type[BaseModel]],
+    beside: tuple[str, ...],
 ) -> Fault:
     inner = tuple(part for part in detail["loc"] if part != "[key]")
     fields = models[0 if len(inner) <= 1 else 1].model_fields
@@ -66,7 +71,11 @@ def _fault(
     choices: tuple[str, ...] = ()
     if kind == "extra_forbidden":
         value = inner[-1]
-        problem, found, choices = "unknown field", shown(value), tuple(fields)
+        problem, found, choices = (
+            "unknown field",
+            shown(value),
+            (*fields, *(beside if len(inner) == 1 else ())),
+        )
     elif kind == "missing":
         problem, allowed = "missing field", field.description if field else None
     elif kind == "enum":

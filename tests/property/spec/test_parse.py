@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from ocistacks.errors import SpecError
 from ocistacks.spec.faults import shown
+from ocistacks.spec.names import LayerKind
 from ocistacks.spec.parse import parse_stack
 from ocistacks.spec.settings import Settings
 from ocistacks.spec.tables import TABLES, ApplicationTable
 
-NAMES = ["py", "f", "g", "app-f", "é", "a.b", "cpu"]
+NAMES = ["py", "f", "g", "app-f", "é", "a.b", "cpu", "a/b"]
 FIELDS = sorted({name for table in TABLES for name in table.model_fields})
 WORDS = st.sampled_from([*NAMES, "linux_x86_64", "cpython@3.13.5", "glibc@2.30", "13", "a>=1", ""])
 SCALARS = st.one_of(
@@ -49,6 +50,25 @@ def mostly(strategy):
     return st.one_of(strategy, strategy, strategy, VALUES)
 
 
+LAYER_SETTINGS = st.dictionaries(
+    st.sampled_from([kind.environment_name(name) for kind in LayerKind for name in NAMES]),
+    mostly(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "exclude_platforms": mostly(GOOD["platforms"]),
+                "variants": mostly(
+                    st.dictionaries(
+                        st.sampled_from(["cpu", "gpu", "a/b"]),
+                        mostly(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=2)),
+                        max_size=2,
+                    )
+                ),
+            },
+        )
+    ),
+    max_size=3,
+)
 DOCUMENTS = st.fixed_dictionaries(
     {},
     optional={
@@ -63,7 +83,10 @@ DOCUMENTS = st.fixed_dictionaries(
                         )
                     ),
                     "ocistacks": mostly(
-                        st.dictionaries(st.sampled_from(sorted(Settings.model_fields)), VALUES)
+                        st.dictionaries(
+                            st.sampled_from(sorted([*Settings.model_fields, "layers"])),
+                            st.one_of(VALUES, LAYER_SETTINGS),
+                        )
                     ),
                 },
             )

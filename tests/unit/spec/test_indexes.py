@@ -79,7 +79,7 @@ def test_a_layer_that_disagrees_with_the_one_below_says_how_to_accept_it(parse, 
     below = runtime('package_indexes = { torch = "gpu 12" }')
     above = framework("a", 'package_indexes = { Torch = "cpu" }')
     assert refusal(below + above + INDEXES) == told(
-        "  frameworks[0].package_indexes.torch: inconsistent package index override for 'torch'\n"
+        "  frameworks[0].package_indexes.Torch: inconsistent package index override for 'torch'\n"
         "    layer: framework-a\n"
         "    found: 'cpu' by framework-a, 'gpu 12' by py\n"
         "    allowed: one index for each package in all layers that meet\n"

@@ -219,9 +219,24 @@ def test_all_faults_are_told_at_once_and_none_that_follows_from_another(refusal,
         "tool.ocistacks.compresion: unknown field\n"
         "  found: 'compresion'\n"
         "  allowed: repository, layer_repository, base_image, compression, compression_level, "
-        "bytecode, python_sources, platforms, builder\n"
+        "bytecode, python_sources, platforms, builder, layers\n"
         "  did you mean 'compression'?",
     )
+
+
+def test_what_stands_on_a_layer_with_a_wrong_name_is_not_at_fault(refusal):
+    text = RUNTIME + "".join(
+        f'[[frameworks]]\nname = "{name}"\n{below}\nrequirements = []\n'
+        for name, below in {
+            "a/b": 'runtime = "py"',
+            "c/d": 'runtime = "py"',
+            "e": 'frameworks = ["a/b", "c/d"]',
+        }.items()
+    )
+    assert [line for line in refusal(text).splitlines() if line.startswith("  frameworks")] == [
+        "  frameworks[0].name: the name holds a slash, a backslash or a control character",
+        "  frameworks[1].name: the name holds a slash, a backslash or a control character",
+    ]
 
 
 def test_a_flood_of_faults_is_cut(refusal):

@@ -6,6 +6,7 @@ import tomllib
 import pytest
 from jsonschema import Draft7Validator
 
+from ocistacks.spec.layer_settings import LayerSettings, VariantSettings
 from ocistacks.spec.schema import json_schema
 from ocistacks.spec.settings import Settings
 from ocistacks.spec.tables import TABLES
@@ -41,6 +42,13 @@ platforms = ["linux_x86_64"]
 [tool.ocistacks.python_sources."3.13.5".linux_x86_64]
 url = "https://example.org/x"
 sha256 = "00"
+[tool.ocistacks.layers.framework-f]
+exclude_platforms = ["win_arm64"]
+[tool.ocistacks.layers.framework-f.variants.cpu]
+package_indexes = { numpy = "cpu" }
+exclude_platforms = ["win_amd64"]
+launch_module = "run.py"
+[tool.ocistacks.layers.framework-f.variants.plain]
 [tool.other]
 anything = 3
 """
@@ -72,6 +80,12 @@ def test_a_stack_with_every_kind_of_field_is_valid(validator):
         ("repository", "repo"),
         ("sha256", "sha"),
         ('{ index = "cpu" }', "3"),
+        ('["win_arm64"]', '["win_arm46"]'),
+        ('["win_amd64"]', '"win_amd64"'),
+        ('{ numpy = "cpu" }', "3"),
+        ('launch_module = "run.py"\n[tool', 'runtime = "py"\n[tool'),
+        ('launch_module = "run.py"\n[tool', 'launch = "run.py"\n[tool'),
+        ("variants.plain", "variant.plain"),
     ],
 )
 def test_a_fault_is_seen(validator, old, new):
@@ -83,7 +97,7 @@ def test_a_fault_is_seen(validator, old, new):
 def test_every_field_is_described_and_none_is_null():
     schema = json_schema()
     assert "null" not in json.dumps(schema)
-    for model in (*TABLES, Settings):
+    for model in (*TABLES, Settings, LayerSettings, VariantSettings):
         properties = schema["definitions"][model.__name__]["properties"]
         assert set(model.model_fields) <= set(properties)
         assert all(properties[name].get("description") for name in model.model_fields)
