@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,7 @@ def publish(
     from ocistacks.cli.send import send_stack
     from ocistacks.cli.session import BuilderFlags, stack_session
     from ocistacks.cli.tables import print_table, size
+    from ocistacks.deploy.archive_request import PublishOptions
     from ocistacks.deploy.publish import LAYOUT_FOLDER, publish_archives
     from ocistacks.oci.reference import LayoutReference
 
@@ -42,7 +44,16 @@ def publish(
     with stack_session(spec, overrides=overrides, flags=flags, quiet=quiet) as session:
         layers = session.build()
         output = output_dir.resolve()
-        archives = publish_archives(layers, output, session.store)
+        archives = publish_archives(
+            layers,
+            output,
+            session.store,
+            stack=session.stack,
+            options=PublishOptions(
+                threads=jobs or os.cpu_count() or 1, artifacts_in=f"oci:{LAYOUT_FOLDER}"
+            ),
+            reporter=session.reporter,
+        )
         layout = LayoutReference(folder=output / LAYOUT_FOLDER, tag="latest")
         sent = send_stack(session, layers, layout)
     print_table(
@@ -51,8 +62,8 @@ def publish(
             (
                 str(archive.path),
                 "written" if archive.changed else "up to date",
-                size(archive.built.blob.size),
-                archive.built.blob.digest.hex,
+                size(archive.content.size),
+                archive.content.digest.hex,
             )
             for archive in archives
         ),
