@@ -157,3 +157,27 @@ def python_pin(test_store, image_options):
         ),
     )
     return resolve(stack.runtimes[0], Platform.of_this_machine())
+
+
+def as_another_user():
+    """Return the words before a command that run it under another uid, with no privileges."""
+    if os.geteuid() == 0:
+        return ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all")
+    return ("unshare", "--user")
+
+
+@pytest.fixture
+def run_there():
+    """A function that runs a command as another user, with an empty environment."""
+
+    def run(*command, cwd="/"):
+        return subprocess.run(
+            [*as_another_user(), *map(str, command)],
+            cwd=cwd,
+            env={"PATH": os.defpath},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import IO, TYPE_CHECKING, Final, cast
+from typing import IO, TYPE_CHECKING, Final, Protocol, cast
 
 import zstandard
 
@@ -13,8 +13,6 @@ from ocistacks.errors import UnsafeContentError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ocistacks.blob.pipeline import Channel
-
 # Bytes. Small enough that a buffer is still in the processor's cache when it is hashed and
 # written, large enough that a call's cost does not show.
 BUFFER_SIZE: Final = 512 << 10
@@ -23,7 +21,17 @@ _MAXIMUM_WINDOW_SIZE: Final = 128 << 20
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS
 
 
-def decompress(source: Channel, media_type: str, *, maximum_size: int) -> Iterator[bytes]:
+class CompressedSource(Protocol):
+    """Where compressed bytes come from: a channel, or a file's chunks."""
+
+    def read(self, _size: int = -1, /) -> bytes:
+        """Return the next bytes, as many as are there; none at the end."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Return the same bytes as an iterator."""
+
+
+def decompress(source: CompressedSource, media_type: str, *, maximum_size: int) -> Iterator[bytes]:
     """Yield what the compressed ``source`` holds, in buffers of at most BUFFER_SIZE bytes.
 
     ``media_type`` is one of the two that ``blob.model`` names. Raises UnsafeContentError for
@@ -55,7 +63,7 @@ def decompress(source: Channel, media_type: str, *, maximum_size: int) -> Iterat
         ) from error
 
 
-def _zstd(source: Channel) -> Iterator[bytes]:
+def _zstd(source: CompressedSource) -> Iterator[bytes]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=_MAXIMUM_WINDOW_SIZE)
     stream = cast("IO[bytes]", source)  # only its method read is used
     with decompressor.stream_reader(stream, read_across_frames=True) as reader:
@@ -63,7 +71,7 @@ def _zstd(source: Channel) -> Iterator[bytes]:
             yield buffer
 
 
-def _gzip(source: Channel) -> Iterator[bytes]:
+def _gzip(source: CompressedSource) -> Iterator[bytes]:
     """Yield the content of all members (RFC 1952, section 2.2)."""
     decompressor = zlib.decompressobj(_GZIP_FORMAT)
     for content in source:

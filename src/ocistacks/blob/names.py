@@ -22,6 +22,11 @@ def name_fault(name: str) -> str | None:
     return None
 
 
+def is_plain_name(name: object) -> bool:
+    """Whether ``name``, which a document gave, is that of one file or folder, and leads nowhere."""
+    return isinstance(name, str) and "/" not in name and name_fault(name) is None
+
+
 def symlink_fault(name: str, target: str) -> str | None:
     """Return why the symbolic link ``name`` must not point to ``target``, None if it may.
 

@@ -109,6 +109,16 @@ def read_built(store: Store, input_digest: Digest) -> Blob | None:
     return blob if blob is not None and store.has_blob(blob.digest) else None
 
 
+def built_layers(plans: Sequence[PlannedLayer], store: Store) -> tuple[BuiltLayer, ...]:
+    """Return those of the planned layers that are built, in order."""
+    present = _present(store, plans)
+    return tuple(
+        BuiltLayer(plan=plan, blob=present[plan.input_digest], outcome="up to date")
+        for plan in plans
+        if plan.input_digest in present
+    )
+
+
 def _present(store: Store, plans: Sequence[PlannedLayer]) -> dict[Digest, Blob]:
     found = {plan.input_digest: read_built(store, plan.input_digest) for plan in plans}
     return {digest: blob for digest, blob in found.items() if blob is not None}

@@ -81,6 +81,8 @@ def build(
             lock_selected(session, selection, locking, clean=clean)
         names = selection.to_build if build else selection.to_publish
         built = session.build(names, force=force or clean, may_build=build)
+        if build:
+            session.lay_out(built, build_dir)
         if not publish:
             built_table(built)
             return

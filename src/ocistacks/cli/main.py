@@ -12,6 +12,7 @@ from ocistacks import __version__
 from ocistacks.cli.build import build
 from ocistacks.cli.builder import builder
 from ocistacks.cli.groups import grouped
+from ocistacks.cli.local_export import local_export
 from ocistacks.cli.lock import lock
 from ocistacks.cli.publish import publish
 from ocistacks.cli.pull import pull
@@ -35,7 +36,7 @@ app = typer.Typer(
         "default_map": _UNSET,
     },
 )
-COMMANDS = (show, lock, build, publish, push, pull, run, schema)
+COMMANDS = (show, lock, build, publish, local_export, push, pull, run, schema)
 for command in COMMANDS:
     app.command()(grouped(command))
 app.add_typer(builder, name="builder")
@@ -65,7 +66,7 @@ def _top(
     talk = {"quiet": quiet, "verbose": verbose}
     # What stands before the command holds for it as if it stood behind.
     context.default_map = {
-        **{command.__name__: talk for command in COMMANDS},
+        **{command.__name__.replace("_", "-"): talk for command in COMMANDS},
         "builder": {**_UNSET, "build": talk, "base": talk},
     }
 

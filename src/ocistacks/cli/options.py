@@ -225,11 +225,12 @@ class PublishingOptions:
         ),
     ] = False
     archive_format: Annotated[
-        Literal["tar.zst", "tar.xz", "zip"],
+        Literal["tar.zst", "tar.gz", "tar.xz", "zip"] | None,
         typer.Option(
-            "--archive-format", help="tar.zst is the blob itself; the others are for older tools."
+            "--archive-format",
+            help="By default the blob itself, tar.zst; tar.xz and zip are for older tools.",
         ),
-    ] = "tar.zst"
+    ] = None
     layout: Annotated[
         bool, typer.Option("--layout/--no-layout", help="Write an OCI image layout, too.")
     ] = True

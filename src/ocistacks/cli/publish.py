@@ -32,7 +32,7 @@ def publish(
     build_dir: BuildDirOption = BUILD_DIR,
 ) -> None:
     """Write a stack's archives, their metadata, and an OCI image layout of the same bytes."""
-    from ocistacks.cli.publishing import print_published, publish_selected
+    from ocistacks.cli.publishing import print_published, print_request, publish_selected
     from ocistacks.cli.session import stack_session
     from ocistacks.selection.model import Wish
 
@@ -46,6 +46,9 @@ def publish(
     with stack_session(spec, settings=settings, flags=builder.flags(), talk=talk) as session:
         selection = session.select(wish)
         if session.show(selection, status):
+            return
+        if dry_run:
+            print_request(session, selection, publishing, force=force)
             return
         built = session.build(selection.to_publish)
         published = publish_selected(session, built, selection, publishing, force=force)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,14 @@ import typer
 
 from ocistacks.cli.send import SentStack, send_stack
 from ocistacks.cli.tables import print_table, size
-from ocistacks.deploy.publish import LAYOUT_FOLDER, PublishedArchive, publish_archives
+from ocistacks.deploy.archive_formats.convert import ArchiveFormat
+from ocistacks.deploy.archive_request import PublishOptions
+from ocistacks.deploy.publish import (
+    LAYOUT_FOLDER,
+    PublishedArchive,
+    publish_archives,
+    publishing_request,
+)
 from ocistacks.oci.reference import LayoutReference
 
 if TYPE_CHECKING:
@@ -38,13 +47,37 @@ def publish_selected(
     *,
     force: bool,
 ) -> PublishedStack:
-    """Publish those of the ``built`` layers that the selection names."""
+    """Publish those of the ``built`` layers that the selection names.
+
+    The image layout holds all layers of the stack that are built, whatever is selected.
+    """
     layers = [layer for layer in built if layer.plan.layer.environment_name in selection.to_publish]
     output = session.folder(options.output_dir)
-    archives = publish_archives(layers, output, session.store)
+    archives = publish_archives(
+        layers,
+        output,
+        session.store,
+        stack=session.stack,
+        options=_publish_options(session, options, force=force),
+        reporter=session.reporter,
+    )
     layout = LayoutReference(folder=output / LAYOUT_FOLDER, tag="latest")
-    sent = send_stack(session, built, layout) if options.layout else None
+    sent = send_stack(session, session.present(), layout) if options.layout else None
     return PublishedStack(archives=archives, layout=layout, sent=sent)
+
+
+def print_request(
+    session: StackSession, selection: Selection, options: PublishingOptions, *, force: bool
+) -> None:
+    """Print what publishing would write, as JSON with venvstacks' keys."""
+    plans = session.plans(selection.to_publish)
+    request = publishing_request(
+        plans,
+        session.folder(options.output_dir),
+        session.store,
+        options=_publish_options(session, options, force=force),
+    )
+    typer.echo(json.dumps(request, indent=2, sort_keys=True))
 
 
 def print_published(published: PublishedStack) -> None:
@@ -55,8 +88,8 @@ def print_published(published: PublishedStack) -> None:
             (
                 str(archive.path),
                 "written" if archive.changed else "up to date",
-                size(archive.built.blob.size),
-                archive.built.blob.digest.hex,
+                size(archive.content.size),
+                archive.content.digest.hex,
             )
             for archive in published.archives
         ),
@@ -64,3 +97,15 @@ def print_published(published: PublishedStack) -> None:
     if published.sent is not None:
         documents, digest = published.sent.summary.manifests, published.sent.digest
         typer.echo(f"{published.layout}: {documents} documents, stack {digest}")
+
+
+def _publish_options(
+    session: StackSession, options: PublishingOptions, *, force: bool
+) -> PublishOptions:
+    return PublishOptions(
+        archive_format=ArchiveFormat(options.archive_format) if options.archive_format else None,
+        tag_outputs=options.tag_outputs,
+        force=force,
+        threads=session.flags.jobs or os.cpu_count() or 1,
+        artifacts_in=f"oci:{LAYOUT_FOLDER}" if options.layout else None,
+    )

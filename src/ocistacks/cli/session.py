@@ -15,11 +15,12 @@ from ocistacks.lock.status import StackStatus, stack_status
 from ocistacks.platforms import Platform
 from ocistacks.selection.model import Selection, Wish
 from ocistacks.selection.select import select_layers
+from ocistacks.spec.model import lower_layers
 from ocistacks.spec.read import read_stack
 from ocistacks.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ocistacks.builder.build_stack import BuiltLayer
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ocistacks.lock.lock_layer import LockResult
     from ocistacks.lock.options import LockOptions
     from ocistacks.lock.python_pin import PythonResolver
+    from ocistacks.request.plan import PlannedLayer
     from ocistacks.spec.model import StackSpec
 
 
@@ -122,19 +124,12 @@ class StackSession:
             if stale_reason(self.stack, layer) is not None
         )
 
-    def build(
-        self,
-        environment_names: frozenset[str] | None = None,
-        *,
-        force: bool = False,
-        may_build: bool = True,
-    ) -> tuple[BuiltLayer, ...]:
-        """Return the named layers, or all, for all platforms, in build order.
+    def plans(self, environment_names: frozenset[str] | None = None) -> tuple[PlannedLayer, ...]:
+        """Return the plans of the named layers, or of all, for all platforms, in build order.
 
-        What is not there yet is built, or an error where that must not be. A Python is looked for
-        where a lock that another tool made names none.
+        A Python is looked for where a lock that another tool made names none, and wheels below
+        applications are fetched where their scripts are not known.
         """
-        from ocistacks.builder.build_stack import BuildOptions, build_stack
         from ocistacks.builder.wheel_scripts import scripts_of_wheels
         from ocistacks.lock.pin_pythons import pin_pythons
         from ocistacks.request.plan import plan_stack, wheels_below_applications
@@ -148,12 +143,54 @@ class StackSession:
             environment=self.environment,
             reporter=self.reporter,
         )
-        plans = [
+        return tuple(
             plan
             for platform in self.platforms
             for plan in plan_stack(self.stack, locks, platform, scripts=scripts)
             if environment_names is None or plan.layer.environment_name in environment_names
-        ]
+        )
+
+    def present(self) -> tuple[BuiltLayer, ...]:
+        """Return all layers of the stack that are locked and built, in build order."""
+        from ocistacks.builder.build_stack import built_layers
+
+        names = frozenset(layer.environment_name for layer in self.stack.layers)
+        locked = names - self.stale(names)
+        whole = {
+            layer.environment_name
+            for layer in self.stack.layers
+            if {lower.environment_name for lower in lower_layers(layer)} <= locked
+        }
+        return built_layers(self.plans(locked & whole), self.store)
+
+    def lay_out(self, built: Sequence[BuiltLayer], folder: Path) -> None:
+        """Lay out built layers of this machine's platform side by side in a folder."""
+        from ocistacks.deploy.build_folder import lay_out
+
+        here = Platform.of_this_machine()
+        layers = [layer for layer in built if layer.plan.request.platform is here]
+        if layers:
+            lay_out(
+                layers,
+                self.folder(folder),
+                self.store,
+                stack=self.stack,
+                reporter=self.reporter,
+            )
+
+    def build(
+        self,
+        environment_names: frozenset[str] | None = None,
+        *,
+        force: bool = False,
+        may_build: bool = True,
+    ) -> tuple[BuiltLayer, ...]:
+        """Return the named layers, or all, for all platforms, in build order.
+
+        What is not there yet is built, or an error where that must not be.
+        """
+        from ocistacks.builder.build_stack import BuildOptions, build_stack
+
         options = BuildOptions(
             environment=self.environment,
             jobs=self.flags.jobs or os.cpu_count() or 1,
@@ -161,7 +198,7 @@ class StackSession:
             may_build=may_build,
         )
         return build_stack(
-            plans,
+            self.plans(environment_names),
             store=self.store,
             open_builder=self.open_builder,
             options=options,

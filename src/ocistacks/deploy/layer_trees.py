@@ -10,14 +10,16 @@ from ocistacks.blob.unpack import Unpacked, unpack_blob
 from ocistacks.errors import DigestError, UnsafeContentError
 from ocistacks.files import unwritable
 from ocistacks.oci import annotations as keys
+from ocistacks.oci.assembled_source import AssembledSource
+from ocistacks.oci.model import Descriptor
 from ocistacks.oci.source import file_chunks, verified_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.digests import Digest
-    from ocistacks.oci.model import Descriptor
     from ocistacks.oci.source import ObjectSource
     from ocistacks.progress import Reporter
     from ocistacks.store.store import Store
@@ -61,6 +63,31 @@ def ensure_tree(
             except OSError as error:
                 raise unwritable(tree, error) from error
     return tree / install_target, fetched
+
+
+def built_tree(built: BuiltLayer, store: Store, reporter: Reporter) -> Path:
+    """Return the store's folder with the tree of a layer that was built here.
+
+    Raises:
+        DigestError, UnsafeContentError: the blob in the store is damaged.
+        TargetError: the store cannot be written.
+    """
+    blob = built.blob
+    descriptor = Descriptor(
+        media_type=blob.media_type,
+        digest=blob.digest,
+        size=blob.size,
+        annotations={keys.BLOB_UNCOMPRESSED_SIZE: str(blob.uncompressed_size)},
+    )
+    tree, _fetched = ensure_tree(
+        store,
+        AssembledSource((), store=store),
+        descriptor,
+        diff_id=blob.diff_id,
+        install_target=built.plan.request.install_target,
+        reporter=reporter,
+    )
+    return tree
 
 
 def _unpack(

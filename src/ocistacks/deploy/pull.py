@@ -116,7 +116,7 @@ def pull_stack(
         list_stack(source, target, platform, where=where), applications, where=where
     )
     pulled = pull_layers(source, layers, store=store, reporter=reporter)
-    return pulled, write_deployment(folder, trees_of(pulled))
+    return pulled, len(write_deployment(folder, trees_of(pulled)))
 
 
 def trees_of(layers: Sequence[PulledLayer]) -> Mapping[str, tuple[Digest, Path]]:

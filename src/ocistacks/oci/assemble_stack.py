@@ -85,8 +85,12 @@ def assemble_stack(
         if not isinstance(application, ApplicationSpec) or platform not in bases:
             continue
         stacked = [
-            described[below.environment_name, platform] for below in _lowest_first(application)
+            described[below.environment_name, platform]
+            for below in _lowest_first(application)
+            if (below.environment_name, platform) in described
         ]
+        if len(stacked) <= len(lower_layers(application)):
+            continue  # an image without a layer that the application needs would not run
         image = application_image(bases[platform], stacked, application.launch_module_name)
         images.setdefault(application.name, []).append(image)
     image_indexes = {

@@ -12,6 +12,7 @@ from ocistacks.errors import BuildError, UnsafeContentError
 from ocistacks.spec.names import LayerKind
 from ocistacks.tree.bytecode import compile_bytecode
 from ocistacks.tree.environment import (
+    name_interpreter,
     require_known_environment,
     reserved_names,
     site_packages_name,
@@ -75,6 +76,7 @@ def assemble_tree(
         unpack_python(material(request.python.digest), folder)
         python, used_minor = folder / "bin" / f"python{minor}", minor
     if request.kind is LayerKind.RUNTIME:
+        name_interpreter(tree, minor)
         _remove_tools(tree, site_packages)
     report(f"install {len(request.wheels)} wheels")
     tree.mkdir(exist_ok=True)

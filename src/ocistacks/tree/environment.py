@@ -71,6 +71,14 @@ def reserved_names(request: BuildRequest) -> tuple[str, ...]:
     return (*executables, "pyvenv.cfg", f"{site_packages_name(minor)}/{_CHAIN_MODULE}")
 
 
+def name_interpreter(tree: Path, python_minor: str) -> None:
+    """Give a runtime's interpreter the names under which other tools look for it."""
+    for name in ("python", "python3"):
+        path = tree / "bin" / name
+        if not path.exists():
+            path.symlink_to(f"python{python_minor}")
+
+
 def write_environment(tree: Path, request: BuildRequest) -> None:
     """Make ``tree`` an environment on the runtime and above the frameworks of ``request``."""
     minor = request.python.minor

@@ -1,13 +1,14 @@
 """The two files by which tools written for venvstacks deploy a layer.
 
 ``share/venv/metadata/venvstacks_layer.json`` has venvstacks 0.8's keys and meaning.
-``postinstall.py`` is what such tools run after unpacking; a layer of ours works without it, so
-it only checks that the layers beside it are there.
+``postinstall.py`` is what such tools run after unpacking, with any Python; a layer of ours works
+without it, so it only checks that the layers beside it are there, and writes nothing.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocistacks.spec.names import LayerKind
@@ -21,21 +22,47 @@ if TYPE_CHECKING:
 CONFIGURATION_FILE = "share/venv/metadata/venvstacks_layer.json"
 POSTINSTALL_FILE = "postinstall.py"
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Places:
+    """Where things lie in a layer; ``base_python`` is the interpreter of a runtime."""
+
+    python: str
+    base_python: str
+    site_packages: str
+    shared_libraries: str
+
+
+_WINDOWS = _Places(
+    python="Scripts/python.exe",
+    base_python="python.exe",
+    site_packages="Lib/site-packages",
+    shared_libraries="Library/bin",
+)
+
 _POSTINSTALL = '''"""Checks that this layer has its siblings; there is nothing to install."""
 
 import json
+import os
 import sys
-from pathlib import Path
+
+
+def missing_beside(layer):
+    path = os.path.join(layer, "share", "venv", "metadata", "venvstacks_layer.json")
+    with open(path, encoding="utf-8") as stream:
+        configuration = json.load(stream)
+    needed = [configuration["base_python"], *configuration["pylib_dirs"]]
+    places = {name: os.path.normpath(os.path.join(layer, name)) for name in needed}
+    return [name for name, place in places.items() if not os.path.exists(place)]
 
 
 def main():
-    layer = Path(__file__).resolve().parent
-    path = layer / "share/venv/metadata/venvstacks_layer.json"
-    configuration = json.loads(path.read_text(encoding="utf-8"))
-    needed = [configuration["base_python"], *configuration["pylib_dirs"]]
-    missing = [name for name in needed if not (layer / name).exists()]
+    # The layer may be reached through a link: siblings lie beside the link, or beside the layer.
+    here = os.path.dirname(os.path.abspath(__file__))
+    real = os.path.realpath(here)
+    missing = missing_beside(here) and missing_beside(real)
     if missing:
-        sys.exit(f"{layer.name} needs beside it: " + ", ".join(missing))
+        sys.exit(os.path.basename(here) + " needs beside it: " + ", ".join(missing))
 
 
 if __name__ == "__main__":
@@ -53,23 +80,41 @@ def write_layer_configuration(tree: Path, request: BuildRequest) -> None:
 
 
 def layer_configuration(request: BuildRequest) -> dict[str, object]:
-    """Return the layer's configuration; all paths are relative to the layer's folder."""
-    minor = request.python.minor
-    executable = f"bin/python{minor}"
+    """Return the layer's configuration.
+
+    All paths are relative to the layer's folder, in the notation of its platform. They name what
+    venvstacks 0.8 names: the interpreter without its version, and the folders of all layers below,
+    nearest first, whether or not such a layer has shared libraries.
+    """
+    places = _WINDOWS if request.platform.is_windows else _posix(request.python.minor)
     if request.kind is LayerKind.RUNTIME:
-        python = base_python = executable
+        python = base_python = places.base_python
     else:
-        python, base_python = "bin/python", f"../{request.lower_targets[-1]}/{executable}"
+        python = places.python
+        base_python = f"../{request.lower_targets[-1]}/{places.base_python}"
+    below = [f"../{target}/" for target in request.lower_targets]
+    notation = _backslashes if request.platform.is_windows else str
     configuration: dict[str, object] = {
-        "python": python,
+        "python": notation(python),
         "py_version": request.python.version,
-        "base_python": base_python,
-        "site_dir": site_packages_name(minor),
-        "pylib_dirs": [
-            f"../{target}/{site_packages_name(minor)}" for target in request.lower_targets
-        ],
-        "dynlib_dirs": [],
+        "base_python": notation(base_python),
+        "site_dir": notation(places.site_packages),
+        "pylib_dirs": [notation(layer + places.site_packages) for layer in below],
+        "dynlib_dirs": [notation(layer + places.shared_libraries) for layer in below],
     }
     if request.modules is not None:
         configuration["launch_module"] = request.modules.launch_module
     return configuration
+
+
+def _posix(python_minor: str) -> _Places:
+    return _Places(
+        python="bin/python",
+        base_python="bin/python",
+        site_packages=site_packages_name(python_minor),
+        shared_libraries="share/venv/dynlib",
+    )
+
+
+def _backslashes(path: str) -> str:
+    return path.replace("/", "\\")

@@ -1,6 +1,8 @@
 """Deployments: folders of hard links, changed in steps that a kill cannot tear."""
 
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ from ocistacks.deploy.deployment import (
     LOCK_FILE,
     RECORD_FILE,
     Deployment,
+    DeploymentOptions,
     read_deployment,
     write_deployment,
 )
@@ -44,7 +47,7 @@ def names(folder):
 def test_layers_are_linked_and_an_equal_deployment_is_left_alone(make_tree, tmp_path):
     target = tmp_path / "target"
     trees = {"a": (ONE, make_tree("a", "one")), "b": (TWO, make_tree("b", "two"))}
-    assert write_deployment(target, trees) == 2
+    assert write_deployment(target, trees) == {"a", "b"}
     assert names(target) == ["a", "b"]
     assert (target / "a" / "file-0").samefile(trees["a"][1] / "file-0")
     link = target / "a" / "bin" / "python"
@@ -52,7 +55,7 @@ def test_layers_are_linked_and_an_equal_deployment_is_left_alone(make_tree, tmp_
     assert read_deployment(target) == Deployment(layers={"a": ONE, "b": TWO})
 
     before = (target / RECORD_FILE).stat().st_mtime_ns
-    assert write_deployment(target, trees) == 0
+    assert write_deployment(target, trees) == frozenset()
     assert (target / RECORD_FILE).stat().st_mtime_ns == before
 
 
@@ -61,13 +64,48 @@ def test_only_what_differs_is_changed(make_tree, tmp_path):
     kept = make_tree("a", "one")
     write_deployment(target, {"a": (ONE, kept), "b": (TWO, make_tree("b", "two"))})
     folder = (target / "a").stat().st_ino
-    assert write_deployment(target, {"a": (ONE, kept), "c": (THREE, make_tree("c", "three"))}) == 1
+    assert write_deployment(target, {"a": (ONE, kept), "c": (THREE, make_tree("c", "three"))}) == {
+        "c"
+    }
     assert names(target) == ["a", "c"]
     assert (target / "a").stat().st_ino == folder
 
-    assert write_deployment(target, {"a": (TWO, make_tree("a", "newer"))}) == 1
+    assert write_deployment(target, {"a": (TWO, make_tree("a", "newer"))}) == {"a"}
     assert (target / "a" / "file-0").read_text() == "newer"
     assert names(target) == ["a"]
+
+
+def test_a_layer_that_somebody_removed_is_made_again(make_tree, tmp_path):
+    target = tmp_path / "target"
+    trees = {"a": (ONE, make_tree("a", "one")), "b": (TWO, make_tree("b", "two"))}
+    write_deployment(target, trees)
+    shutil.rmtree(target / "a")
+    assert write_deployment(target, trees) == {"a"}
+    assert names(target) == ["a", "b"]
+
+
+def test_copies_are_writable_and_share_nothing_with_the_store(make_tree, tmp_path):
+    tree, target = make_tree("a", "one"), tmp_path / "target"
+    write_deployment(target, {"a": (ONE, tree)})
+    options = DeploymentOptions(copy=True, renew=frozenset({"a"}))
+    assert write_deployment(target, {"a": (ONE, tree)}, options=options) == {"a"}
+    copied = target / "a" / "file-0"
+    assert not copied.samefile(tree / "file-0")
+    assert stat.S_IMODE(copied.stat().st_mode) == 0o644
+    assert (target / "a" / "bin" / "python").is_symlink()
+    assert stat.S_IMODE((tree / "file-0").stat().st_mode) == 0o444
+
+
+def test_what_may_lie_beside_is_left_and_taken_over_by_name(make_tree, tmp_path):
+    target = tmp_path / "target"
+    for name in ("a", "old", "notes"):
+        (target / name).mkdir(parents=True)
+        (target / name / "theirs").touch()
+    options = DeploymentOptions(beside=frozenset({"a", "old", "notes"}))
+    assert write_deployment(target, {"a": (ONE, make_tree("a", "one"))}, options=options) == {"a"}
+    assert names(target) == ["a", "notes", "old"]
+    assert not (target / "a" / "theirs").exists()
+    assert (target / "old" / "theirs").exists()
 
 
 def test_a_folder_of_somebody_else_is_refused_untouched(make_tree, tmp_path):
@@ -128,7 +166,7 @@ def test_a_writer_killed_at_its_first_file_is_no_stranger(make_tree, tmp_path):
     with pytest.raises(TargetError):
         read_deployment(target)
     (target / ".incoming-abcdef").rmdir()  # it is made after the record, never before
-    assert write_deployment(target, {"a": (ONE, make_tree("a", "one"))}) == 1
+    assert write_deployment(target, {"a": (ONE, make_tree("a", "one"))}) == {"a"}
     assert {path.name for path in target.iterdir()} == {"a", RECORD_FILE, LOCK_FILE}
 
 

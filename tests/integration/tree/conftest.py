@@ -166,30 +166,6 @@ def unpack():
         subprocess.run(["chmod", "-R", "u+w", top], check=True)
 
 
-def as_another_user():
-    """Return the words before a command that run it under another uid, with no privileges."""
-    if os.geteuid() == 0:
-        return ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all")
-    return ("unshare", "--user")
-
-
-@pytest.fixture
-def run_there():
-    """A function that runs a command as another user, with an empty environment."""
-
-    def run(*command, cwd="/"):
-        return subprocess.run(
-            [*as_another_user(), *map(str, command)],
-            cwd=cwd,
-            env={"PATH": os.defpath},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
-
-
 @pytest.fixture
 def answer(run_there):
     """A function that runs Python there and returns the JSON that it prints."""

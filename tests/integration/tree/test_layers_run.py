@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -166,16 +167,35 @@ def test_tracebacks_show_where_the_files_are_now(deployed, run_there):
     assert finished.stdout == f"{deployed}/{APPLICATION}/{SITE_PACKAGES}/hello.py\n"
 
 
-def test_postinstall_finds_the_siblings_or_names_those_that_miss(deployed, run_there):
-    python = deployed / "runtime/bin/python3.13"
+@pytest.mark.parametrize("options", [(), ("-X", "utf8", "-I")], ids=["plain", "isolated"])
+@pytest.mark.parametrize("python", ["runtime/bin/python", sys.executable], ids=["own", "other"])
+def test_any_python_runs_postinstall_from_the_lowest_layer_up(deployed, run_there, python, options):
+    before = sorted(deployed.rglob("*"))
+    for layer in ("runtime", *LOWER):
+        script = deployed / layer / "postinstall.py"
+        finished = run_there(deployed / python, *options, script, "ignored argument")
+        assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+    assert sorted(deployed.rglob("*")) == before
+
+
+def test_postinstall_takes_a_layer_that_is_reached_through_a_link(deployed, run_there):
+    for depth in ("one", "one/two"):
+        place = deployed.parent / f"links-{deployed.name}" / depth
+        place.mkdir(parents=True)
+        (place / APPLICATION).symlink_to(deployed / APPLICATION)
+        assert run_there(sys.executable, place / APPLICATION / "postinstall.py").returncode == 0
+
+
+def test_postinstall_names_the_siblings_that_miss(deployed, run_there):
     script = deployed / APPLICATION / "postinstall.py"
-    assert run_there(python, script).returncode == 0
     subprocess.run(["chmod", "u+w", deployed], check=True)
     (deployed / "framework-left").rename(deployed / "elsewhere")
-    finished = run_there(python, script)
+    (deployed / "runtime").rename(deployed / "away")
+    finished = run_there(sys.executable, script)
     assert finished.returncode == 1
     assert finished.stderr == (
-        f"{APPLICATION} needs beside it: ../framework-left/{SITE_PACKAGES}\n"
+        f"{APPLICATION} needs beside it: ../runtime/bin/python, "
+        f"../framework-left/{SITE_PACKAGES}, ../runtime/{SITE_PACKAGES}\n"
     )
 
 

@@ -215,8 +215,8 @@ def test_the_layer_describes_itself_as_venvstacks_does(workshop):
     tree = workshop.assemble(request)
     described = json.loads((tree / "share/venv/metadata/venvstacks_layer.json").read_text())
     assert described == {
-        "base_python": "../runtime/bin/python3.13",
-        "dynlib_dirs": [],
+        "base_python": "../runtime/bin/python",
+        "dynlib_dirs": ["../framework-y@2/share/venv/dynlib", "../runtime/share/venv/dynlib"],
         "launch_module": "demo",
         "py_version": "3.13.5",
         "pylib_dirs": [f"../framework-y@2/{SITE_PACKAGES}", f"../runtime/{SITE_PACKAGES}"],

@@ -53,6 +53,15 @@ UPSTREAM = {
         "dry_run": False,
         "tag_outputs": False,
     },
+    "local-export": {
+        **SELECTION,
+        **STATUS,
+        **RELATED,
+        "build_dir": "_build",
+        "output_dir": "_export",
+        "force": False,
+        "dry_run": False,
+    },
 }
 COMMANDS = typer.main.get_command(app).commands
 

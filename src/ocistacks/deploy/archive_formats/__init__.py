@@ -1,0 +1,1 @@
+"""Archives for consumers that do not read the blob: the same tree as tar.xz or zip."""
