@@ -130,13 +130,19 @@ def _write(result: LockResult) -> None:
         write_text_atomically(lock.paths.summary, to_summary(lock.pylock, name))
     if result.outcome == "up to date":
         return
-    declared = [
-        "# DO NOT EDIT. Made by ocistacks from the stack's specification.",
-        "#              Lock the layer again to update it.",
-        *(without_user(requirement) for requirement in lock.layer.declared_requirements),
-    ]
     if not same_packages:
         write_text_atomically(lock.paths.pylock, to_toml(lock.pylock, name))
-    write_text_atomically(lock.paths.declared, "\n".join(declared) + "\n")
+    inputs = previous.metadata.lock_input_hash if previous is not None else None
+    if inputs != lock.metadata.lock_input_hash or not lock.paths.declared.exists():
+        write_text_atomically(lock.paths.declared, _declared(lock.layer))
     # Last, because it vouches for the others.
     write_text_atomically(lock.paths.metadata, lock.metadata.to_json())
+
+
+def _declared(layer: LayerSpec) -> str:
+    lines = [
+        "# DO NOT EDIT. Made by ocistacks from the stack's specification.",
+        "#              Lock the layer again to update it.",
+        *(without_user(requirement) for requirement in layer.declared_requirements),
+    ]
+    return "\n".join(lines) + "\n"

@@ -37,8 +37,8 @@ def run_in_order(
 ) -> Finished[_Result]:
     """Run a job for each key of ``needs``, whose values are the jobs that it waits for.
 
-    What a job needs stands before it. ``run`` gets a job's name and the results so far. A failed
-    job ends those that need it, and no others; an exception that is no OcistacksError ends all.
+    What a job needs stands before it. ``run`` gets a job's name and the results of those it needs.
+    A failed job ends those that need it, and no others; an exception that is no OcistacksError ends all.
     """
     results: dict[str, _Result] = {}
     failures: dict[str, OcistacksError] = {}
@@ -49,7 +49,8 @@ def run_in_order(
         try:
             while waiting or running:
                 for name in _startable(waiting, results, failures, not_tried):
-                    running[pool.submit(run, name, results)] = name
+                    below = {one: results[one] for one in needs[name]}
+                    running[pool.submit(run, name, below)] = name
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for job in done:
                     name = running.pop(job)
@@ -64,7 +65,7 @@ def run_in_order(
     return Finished(
         results=results,
         failures={name: failures[name] for name in needs if name in failures},
-        not_tried=not_tried,
+        not_tried={name: not_tried[name] for name in needs if name in not_tried},
     )
 
 
@@ -77,12 +78,13 @@ def _startable(
     """Take out of ``waiting`` the jobs that can start, and those that never will."""
     startable: list[str] = []
     for name, needed in list(waiting.items()):
+        if not all(one in results or one in failures or one in not_tried for one in needed):
+            continue
         failed = {one for one in needed if one in failures}
         failed |= {cause for one in needed for cause in not_tried.get(one, ())}
         if failed:
             not_tried[name] = tuple(sorted(failed))
-            del waiting[name]
-        elif all(one in results for one in needed):
+        else:
             startable.append(name)
-            del waiting[name]
+        del waiting[name]
     return startable

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from ocistacks.digests import Digest
 from ocistacks.errors import LockError
 from ocistacks.lock.local_wheels import local_path
+from ocistacks.request.index_login import login_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from packaging.pylock import Package, PackageWheel
 
     from ocistacks.lock.python_pin import PythonPin
+    from ocistacks.request.index_login import IndexLogin
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,8 +31,8 @@ class Material:
     """In bytes, None where the lock does not tell."""
     url: str | None = None
     path: Path | None = None
-    index: str | None = None
-    """The named index whose credentials the server is given, None for none."""
+    login: IndexLogin | None = None
+    """The index whose credentials the server is given, None for none."""
     hint: str | None = None
     """What to do where the file is in neither place."""
 
@@ -39,12 +41,12 @@ def wheel_material(
     package: Package,
     wheel: PackageWheel,
     lock_folder: Path,
-    indexes: Iterable[Mapping[str, Any]] = (),
+    logins: Iterable[IndexLogin] = (),
 ) -> Material:
     """Return the material for a locked wheel; LockError if the lock has no SHA-256 for it.
 
-    ``indexes`` are the stack's `[[tool.uv.index]]`: a wheel on the host of a named one is asked
-    for with that index's credentials.
+    ``logins`` are the stack's indexes: a wheel on the host of one is asked for with its
+    credentials.
     """
     sha256 = wheel.hashes.get("sha256")
     if sha256 is None:
@@ -62,7 +64,7 @@ def wheel_material(
         size=wheel.size,
         url=wheel.url if path is None else None,
         path=path,
-        index=_index_at(wheel.url, indexes) if path is None and wheel.url else None,
+        login=login_for(wheel.url, package.index, logins) if path is None and wheel.url else None,
     )
 
 
@@ -76,16 +78,3 @@ def python_material(pin: PythonPin) -> Material:
         hint="the archive was made elsewhere: copy it from that machine's store, or lock with "
         "--upgrade to pin one that can be had here",
     )
-
-
-def _index_at(url: str, indexes: Iterable[Mapping[str, Any]]) -> str | None:
-    origin = _origin(url)
-    for index in indexes:
-        if index.get("name") and _origin(str(index.get("url", ""))) == origin:
-            return str(index["name"])
-    return None
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.rpartition("@")[2].lower()

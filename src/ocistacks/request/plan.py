@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ocistacks.digests import Digest
 from ocistacks.errors import LockError
 from ocistacks.lock.document import needed_on
 from ocistacks.lock.shared import is_shared
 from ocistacks.lock.wheels import choose_wheel
+from ocistacks.request.index_login import index_logins
 from ocistacks.request.materials import Material, python_material, wheel_material
 from ocistacks.request.model import (
     BuildRequest,
@@ -98,7 +99,7 @@ def _wheels(
     stack: StackSpec, lock: LayerLock, platform: Platform
 ) -> list[tuple[Material, WheelInput]]:
     layer = lock.layer
-    indexes: Any = stack.uv_configuration.get("index", ())
+    logins = index_logins(stack.uv_configuration)
     wheels: list[tuple[Material, WheelInput]] = []
     for package in lock.pylock.packages:
         if is_shared(package) or not needed_on(package, layer, platform):
@@ -110,7 +111,7 @@ def _wheels(
                 where=f"{lock.paths.pylock}, {package.name} {package.version}, {platform}",
                 hint="lock the layer again: ocistacks lock SPEC",
             )
-        material = wheel_material(package, wheel, lock.paths.folder, indexes)
+        material = wheel_material(package, wheel, lock.paths.folder, logins)
         chosen = WheelInput(
             name=package.name,
             version=str(package.version),

@@ -11,12 +11,14 @@ import requests
 
 from ocistacks.errors import MaterialError
 from ocistacks.http_session import without_secrets
+from ocistacks.store.credentials import login_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from ocistacks.progress import Task
     from ocistacks.request.materials import Material
+    from ocistacks.store.credentials import IndexCredentials
 
 _CHUNK_BYTES = 1 << 18
 _CONNECTIONS = 4
@@ -34,7 +36,7 @@ class Download:
     material: Material
     url: str
     session: requests.Session
-    environment: Mapping[str, str]
+    credentials: IndexCredentials
 
     @property
     def where(self) -> str:
@@ -106,15 +108,14 @@ class Download:
     def _hint(self, status: int) -> str:
         if status not in _WANTS_CREDENTIALS:
             return "check the index, then run the command again"
-        names = " and ".join(_variables(self.material.index)) if self.material.index else None
+        name = self.material.login.name if self.material.login is not None else None
+        names = " and ".join(login_variables(name)) if name is not None else None
         return f"give the credentials of the index, with {names or 'a netrc file'}"
 
     def _credentials(self) -> tuple[str, str] | None:
         """Return those that uv takes for the index, None to let netrc decide."""
-        if self.material.index is None:
-            return None
-        user, password = (self.environment.get(name) for name in _variables(self.material.index))
-        return (user or "", password or "") if user or password else None
+        login = self.material.login
+        return self.credentials.of(login) if login is not None else None
 
     def _bound(self, received: int) -> None:
         size = self.material.size
@@ -136,9 +137,3 @@ class Download:
             found=without_secrets(found),
             hint="check the network and proxy settings, then run the command again",
         )
-
-
-def _variables(index: str) -> tuple[str, str]:
-    """Return the variables that hold a named index's credentials (uv, "Authentication")."""
-    name = re.sub(r"[^A-Z0-9]", "_", index.upper())
-    return f"UV_INDEX_{name}_USERNAME", f"UV_INDEX_{name}_PASSWORD"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ocistacks.errors import DigestError, MaterialError, NotFoundError
 from ocistacks.http_session import new_session
+from ocistacks.store.credentials import IndexCredentials
 from ocistacks.store.download import Download
 
 if TYPE_CHECKING:
@@ -41,9 +42,10 @@ def fetch_materials(
     }
     if not missing:
         return 0
+    credentials = IndexCredentials(environment)
     with new_session(environment) as session, ThreadPoolExecutor(_PARALLEL) as pool:
         jobs = [
-            pool.submit(_fetch, store, material, session, environment, reporter)
+            pool.submit(_fetch, store, material, session, credentials, reporter)
             for material in missing.values()
         ]
         try:
@@ -57,7 +59,7 @@ def _fetch(
     store: Store,
     material: Material,
     session: requests.Session,
-    environment: Mapping[str, str],
+    credentials: IndexCredentials,
     reporter: Reporter,
 ) -> int:
     with store.exclusively(f"material-{material.digest.hex}"):
@@ -73,7 +75,7 @@ def _fetch(
                 hint=material.hint,
             )
         download = Download(
-            material=material, url=material.url, session=session, environment=environment
+            material=material, url=material.url, session=session, credentials=credentials
         )
         return _download(store, download, reporter)
 

@@ -45,11 +45,18 @@ def make_wheel(name: str, version: str, tag: str, requires: tuple[str, ...] = ()
             f"{name}/__init__.py": f"# {tag}\n",
             f"{folder}/METADATA": "\n".join(metadata) + "\n",
             f"{folder}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
-            f"{folder}/RECORD": "",
         }
+        rows = [f"{path},{_row_hash(text)},{len(text)}\n" for path, text in files.items()]
+        files[f"{folder}/RECORD"] = "".join([*rows, f"{folder}/RECORD,,\n"])
         for path, text in files.items():
             archive.writestr(zipfile.ZipInfo(path), text)
     return buffer.getvalue()
+
+
+def _row_hash(text: str) -> str:
+    """Return a file's hash as a wheel's RECORD has it (PyPA "Recording installed projects")."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256={base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
 
 @dataclass

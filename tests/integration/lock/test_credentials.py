@@ -51,7 +51,7 @@ def test_credentials_in_variables_lock_and_fetch_and_are_not_kept(private, tmp_p
     plan, store, size = fetched(private, lock, tmp_path / "store")
 
     assert size == plan.materials[0].size
-    assert plan.materials[0].index == "our-own"
+    assert plan.materials[0].login.name == "our-own"
     written = [content.decode() for content, _ in private.snapshot().values()]
     assert not holds_secret("".join([*written, plan.request.canonical().decode(), str(plan)]))
     kept = [path for path in store.root.rglob("*") if path.is_file()]

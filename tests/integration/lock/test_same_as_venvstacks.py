@@ -7,11 +7,15 @@ the tests compile. The projects are written out, so that nothing of ours is in t
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import subprocess
+import sys
 import tarfile
 import tomllib
 
 import pytest
+import tomli_w
 import zstandard
 from packaging.markers import Marker
 from uv import find_uv_bin
@@ -197,3 +201,70 @@ def test_no_interpreter_of_the_version_is_needed(stack, index):
         )
         stack.lock()
         assert set(stack.versions("py")) == packages
+
+
+def sha256(*texts):
+    return "sha256:" + hashlib.sha256("".join(texts).encode()).hexdigest()
+
+
+def test_a_lock_that_venvstacks_made_is_built_as_it_stands(
+    stack, index, real_python, test_store, tmp_path
+):
+    index.add("base", "1.0")
+    index.add("base", "2.0")
+    requirement, settings = 'requirements = ["base<2"]', f'url = "{index.url}"\ndefault = true\n'
+    stack.path.write_text(
+        '[[runtimes]]\nname = "py"\npython_implementation = "cpython@3.13.5"\n'
+        f'{requirement}\nplatforms = ["linux_x86_64"]\n[[tool.uv.index]]\n{settings}'
+    )
+    packages = exported(
+        tmp_path / "runtime",
+        real_python,
+        stack.environment,
+        name="py",
+        dependencies=["base<2"],
+        more=f"[[tool.uv.index]]\n{settings}",
+    )
+    folder = stack.folder / "requirements" / "py"
+    folder.mkdir(parents=True)
+    lock = {"lock-version": "1.0", "created-by": "uv", "requires-python": "==3.13.*"}
+    lock_file, metadata_file = folder / "pylock.py.toml", folder / "pylock.py.meta.json"
+    lock_file.write_text(tomli_w.dumps({**lock, "packages": packages}))
+    metadata = {
+        "requirements_hash": expected_hash(packages),
+        "lock_input_hash": sha256("base<2"),
+        "other_inputs_hash": sha256("py_version=3.13", "linux_target=glibc@2.28"),
+        "version_inputs_hash": sha256("env_name=py", "is_versioned_layer=False"),
+        "lock_version": 1,
+        "locked_at": "2025-10-11T00:00:00+00:00",
+    }
+    metadata_file.write_text(json.dumps(metadata, indent=2, sort_keys=True) + "\n")
+    before = lock_file.read_bytes()
+    index.asked.clear()
+
+    built = subprocess.run(
+        [sys.executable, "-m", "ocistacks", "build", stack.path],
+        env={
+            **stack.environment,
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "OCISTACKS_STORE": str(test_store.root),
+            "OCISTACKS_BUILDER": "local",
+            "OCISTACKS_BASE_IMAGE": "none",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert built.returncode == 0, built.stderr
+    assert not any(path.startswith("/simple/") for path in index.asked), "it was not resolved"
+    assert lock_file.read_bytes() == before
+    recorded = stack.metadata("py")
+    assert list(recorded.pop("ocistacks")["python"]) == ["linux_x86_64"]
+    assert recorded == metadata
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "pylock.py.meta.json",
+        "pylock.py.toml",
+    ]
+    assert stack.outcomes() == {"py": "unchanged"}
+    assert lock_file.read_bytes() == before

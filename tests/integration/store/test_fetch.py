@@ -10,6 +10,7 @@ import time
 import pytest
 
 from ocistacks.errors import DigestError, MaterialError, NotFoundError
+from ocistacks.request.index_login import IndexLogin
 from ocistacks.request.materials import Material
 
 CONTENT = bytes(range(256)) * 4096
@@ -256,9 +257,9 @@ def test_refused_credentials_in_a_url_are_not_told(server, material, refusal):
     wanted = material(CONTENT)
     url = server.url.replace("://", "://jo:secret-1@") + "/file?token=secret-2"
 
-    answer = refusal(
-        Material(name="file", digest=wanted.digest, size=None, url=url, index="our.index")
-    )
+    login = IndexLogin(name="our.index", url=server.url)
+
+    answer = refusal(Material(name="file", digest=wanted.digest, size=None, url=url, login=login))
 
     assert answer == (
         "MaterialError",

@@ -166,7 +166,7 @@ def test_without_bytecode_an_upper_layer_is_not_bound_to_a_python(plan):
 def test_wheels_are_asked_for_with_the_credentials_of_their_index(plan):
     packages = package("a", {}) + package("b", {"place": 'url = "https://other.example/b.whl"'})
     first, second, _ = plan({"py": packages})["py"].materials
-    assert (first.index, first.size, second.index) == ("mine", 5, None)
+    assert (first.login.name, first.size, second.login) == ("mine", 5, None)
 
 
 def test_a_local_wheel_is_found_from_the_lock(plan, tmp_path):
