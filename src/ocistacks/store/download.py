@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from ocistacks.errors import MaterialError
-from ocistacks.http_session import without_secrets
+from ocistacks.redaction import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
