@@ -6,8 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import DigestError, MaterialError, NotFoundError
-from ocistacks.http_session import new_session
-from ocistacks.store.download import Download
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
 
     from ocistacks.progress import Reporter
     from ocistacks.request.materials import Material
+    from ocistacks.store.download import Download
     from ocistacks.store.store import Store
 
 _PARALLEL = 8
@@ -41,6 +40,9 @@ def fetch_materials(
     }
     if not missing:
         return 0
+    # Not before there is something to fetch: an HTTP client takes its time to be imported.
+    from ocistacks.http_session import new_session
+
     with new_session(environment) as session, ThreadPoolExecutor(_PARALLEL) as pool:
         jobs = [
             pool.submit(_fetch, store, material, session, environment, reporter)
@@ -72,6 +74,8 @@ def _fetch(
                 expected=material.digest,
                 hint=material.hint,
             )
+        from ocistacks.store.download import Download
+
         download = Download(
             material=material, url=material.url, session=session, environment=environment
         )
