@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ocistacks.blob.model import Blob
-from ocistacks.builder import inside
-from ocistacks.builder.answers import adopt_answer
 from ocistacks.builder.task import Task
 from ocistacks.errors import BuildError
 from ocistacks.request.modules import modules_tar
@@ -144,6 +142,10 @@ def _gather(
 def _build(
     plan: PlannedLayer, builder: Builder, store: Store, options: BuildOptions, reporter: Reporter
 ) -> Blob:
+    # Not where most commands would wait for it: all layers are there more often than not.
+    from ocistacks.builder import inside
+    from ocistacks.builder.answers import adopt_answer
+
     name = plan.request.install_target
     with store.exclusively(f"build-{plan.input_digest.hex}"):
         known = None if options.force else read_built(store, plan.input_digest)

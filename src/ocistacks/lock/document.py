@@ -6,10 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import tomli_w
-
-from ocistacks.http_session import without_user
 from ocistacks.lock.shared import as_shared, is_shared, own_marker, shared_marker_text
+from ocistacks.redaction import without_user
 from ocistacks.spec.model import runtime_of
 
 if TYPE_CHECKING:
@@ -51,8 +49,10 @@ def layer_pylock(resolved: Pylock, layer: LayerSpec, lower_packages: Iterable[Pa
 def needed_on(package: Package, layer: LayerSpec, platform: Platform) -> bool:
     """Whether a package's marker, apart from being shared, holds for a layer on a platform."""
     marker = own_marker(package)
+    if marker is None:
+        return True
     environment = platform.marker_environment(runtime_of(layer).python_version)
-    return marker is None or bool(marker.evaluate(environment, context="lock_file"))
+    return marker.evaluate(environment, context="lock_file")
 
 
 def platforms_of(package: Package, layer: LayerSpec) -> tuple[Platform, ...]:
@@ -62,6 +62,8 @@ def platforms_of(package: Package, layer: LayerSpec) -> tuple[Platform, ...]:
 
 def to_toml(pylock: Pylock, environment_name: str) -> str:
     """Return the text of the pylock file (PyPA "pylock.toml" 1.0)."""
+    import tomli_w
+
     header = (
         f"# Locked requirements for {environment_name} (DO NOT EDIT)\n"
         "# Made by: ocistacks lock\n"

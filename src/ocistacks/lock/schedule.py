@@ -38,7 +38,8 @@ def run_in_order(
     """Run a job for each key of ``needs``, whose values are the jobs that it waits for.
 
     What a job needs stands before it. ``run`` gets a job's name and the results of those it needs.
-    A failed job ends those that need it, and no others; an exception that is no OcistacksError ends all.
+    A failed job ends those that need it, and no others; an exception that is no OcistacksError ends
+    all.
     """
     results: dict[str, _Result] = {}
     failures: dict[str, OcistacksError] = {}
