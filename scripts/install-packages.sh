@@ -1,5 +1,6 @@
 #!/bin/sh
 # install-packages.sh [--optional] FILE: the Debian packages that FILE lists, where they are missing.
+# A line PROGRAM=PACKAGE is for a program that may also come from elsewhere.
 set -eu
 optional=no
 if [ "$1" = --optional ]; then
@@ -8,7 +9,11 @@ if [ "$1" = --optional ]; then
 fi
 
 missing=
-for package in $(grep -v '^#' "$1"); do
+for line in $(grep -v '^#' "$1"); do
+    package=${line#*=}
+    if [ "$line" != "$package" ] && command -v "${line%%=*}" >/dev/null; then
+        continue
+    fi
     status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$status" = installed ] || missing="$missing $package"
 done

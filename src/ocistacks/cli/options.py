@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ocistacks.cli.python_sources import PYTHON_SOURCE_FORM, python_sources
 from ocistacks.platforms import Platform
 
 if TYPE_CHECKING:
@@ -81,12 +82,20 @@ class TalkOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsOptions:
-    """Settings of `[tool.ocistacks]` that the command line gives."""
+    """Settings of `[tool.ocistacks]` that the command line gives; they go before all others."""
 
-    builder: Annotated[
-        Literal["auto", "docker", "podman", "local"] | None,
+    repository: Annotated[
+        str | None,
         typer.Option(
-            "--builder", help="Where layers are built; auto takes the first that answers."
+            "--repository", metavar="HOST/NAME", help="The repository that the stack is pushed to."
+        ),
+    ] = None
+    layer_repository: Annotated[
+        str | None,
+        typer.Option(
+            "--layer-repository",
+            metavar="HOST/NAME",
+            help="A repository shared by several stacks, whose blobs are mounted, not sent.",
         ),
     ] = None
     base_image: Annotated[
@@ -96,10 +105,57 @@ class SettingsOptions:
             help="What application images stand on: a reference, or none for no such images.",
         ),
     ] = None
+    compression: Annotated[
+        Literal["zstd", "gzip"] | None,
+        typer.Option(
+            "--compression", help="How layers are compressed; gzip for engines without zstd."
+        ),
+    ] = None
+    compression_level: Annotated[
+        int | None,
+        typer.Option("--compression-level", help="1 to 22 with zstd, 1 to 9 with gzip."),
+    ] = None
+    bytecode: Annotated[
+        bool | None,
+        typer.Option(
+            "--bytecode/--no-bytecode", help="Whether layers hold compiled bytecode, or not."
+        ),
+    ] = None
+    python_source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--python-source",
+            metavar=PYTHON_SOURCE_FORM,
+            help="An archive of a Python interpreter; may be repeated.",
+        ),
+    ] = None
+    platform: Annotated[
+        list[Platform] | None,
+        typer.Option("--platform", help="A platform to build; may be repeated."),
+    ] = None
+    builder: Annotated[
+        Literal["auto", "docker", "podman", "local"] | None,
+        typer.Option(
+            "--builder", help="Where layers are built; auto takes the first that answers."
+        ),
+    ] = None
 
     def overrides(self) -> Mapping[str, object]:
-        """Return the settings by name, None for those that were not given."""
-        return {"builder": self.builder, "base_image": self.base_image}
+        """Return the settings by name, None for those that were not given.
+
+        Raises UsageError for a Python source that is none.
+        """
+        return {
+            "repository": self.repository,
+            "layer_repository": self.layer_repository,
+            "base_image": self.base_image,
+            "compression": self.compression,
+            "compression_level": self.compression_level,
+            "bytecode": self.bytecode,
+            "python_sources": python_sources(self.python_source) if self.python_source else None,
+            "platforms": tuple(self.platform) if self.platform else None,
+            "builder": self.builder,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

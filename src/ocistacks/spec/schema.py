@@ -64,7 +64,7 @@ def _layer_schema(table: type[BaseModel], definitions: dict[str, Any]) -> dict[s
     properties[WITHOUT_EFFECT] = {
         "type": "array",
         "deprecated": True,
-        "description": "Without effect.",
+        "description": "Deprecated: without effect.",
     }
     if issubclass(table, LayeredTable):
         schema["oneOf"] = [{"required": ["runtime"]}, {"required": ["frameworks"]}]
@@ -91,7 +91,7 @@ def _allow_old_names(schema: dict[str, Any]) -> None:
         schema["properties"][old] = {
             **schema["properties"][new],
             "deprecated": True,
-            "description": f"The old name of {new}.",
+            "description": f"Deprecated: the old name of {new}.",
         }
         schema["required"].remove(new)
         schema["oneOf"] = [{"required": [new]}, {"required": [old]}]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SETTINGS_PATH: KeyPath = ("tool", "ocistacks")
 
+_REPEATED = ("platforms", "python_sources")
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 
@@ -24,6 +25,12 @@ _FALSE = {"0", "false", "no", "off"}
 def environment_variable(setting: str) -> str:
     """Return the name of the environment variable that gives ``setting``."""
     return ENVIRONMENT_PREFIX + setting.upper()
+
+
+def flag(setting: str) -> str:
+    """Return the flag of the command line that gives ``setting``, or one of several values."""
+    name = setting.removesuffix("s") if setting in _REPEATED else setting
+    return f"--{name.replace('_', '-')}"
 
 
 def resolve_settings(
@@ -54,7 +61,7 @@ def resolve_settings(
     )
     findings.faults.extend(faults)
     given = {key: value for key, value in overrides.items() if value is not None}
-    origins = {key: f"the flag --{key.replace('_', '-')}" for key in given}
+    origins = {key: f"the flag {flag(key)}" for key in given}
     for key in Settings.model_fields:
         text = environment.get(environment_variable(key), "").strip()
         if text and key not in given:

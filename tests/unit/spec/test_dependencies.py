@@ -86,6 +86,16 @@ ONE_FAULT = {
             "  did you mean 'sklearn'?"
         ),
     ),
+    "an unknown framework": (
+        RUNTIME + framework("sklearn", None) + framework("g", ["sklaern"]),
+        (
+            "frameworks[1].frameworks[0]: unknown framework\n"
+            "  layer: framework-g\n"
+            "  found: 'sklaern'\n"
+            "  allowed: sklearn\n"
+            "  did you mean 'sklearn'?"
+        ),
+    ),
     "a runtime as a framework": (
         RUNTIME + framework("f", ["py"]),
         (

@@ -9,7 +9,7 @@ import pytest
 from ocistacks.spec.layer_settings import FIXED_FIELDS
 from ocistacks.spec.place import ADDED_LISTS, ADDED_TABLES
 from ocistacks.spec.settings import Settings
-from ocistacks.spec.settings_sources import environment_variable
+from ocistacks.spec.settings_sources import environment_variable, flag
 from ocistacks.spec.tables import TABLES
 
 DOCS = Path(__file__).parents[3] / "docs" / "spec.md"
@@ -26,7 +26,8 @@ def settings_table():
         default = field.get_default(call_default_factory=True, validated_data={})
         shown = "none" if default is None or default == {} else f"`{str(default).lower()}`"
         rows.append(
-            f"| `{name}` | `{environment_variable(name)}` | {shown} | {field.description} |"
+            f"| `{name}` | `{flag(name)}` | `{environment_variable(name)}` | {shown} | "
+            f"{field.description} |"
         )
     return "\n".join(rows)
 

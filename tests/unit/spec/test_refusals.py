@@ -80,6 +80,32 @@ ONE_FAULT = {
             "  allowed: 'glibc' or 'glibc@X.Y', such as 'glibc@2.28'"
         ),
     ),
+    "a libc version that is none": (
+        RUNTIME + 'linux_target = "glibc@235"',
+        (
+            "runtimes[0].linux_target: not a Linux target\n"
+            "  layer: py\n"
+            "  found: 'glibc@235'\n"
+            "  allowed: 'glibc' or 'glibc@X.Y', such as 'glibc@2.28'"
+        ),
+    ),
+    "no Python": (
+        '[[runtimes]]\nname = "py"\nrequirements = []',
+        (
+            "runtimes[0].python_implementation: missing field\n"
+            "  layer: py\n"
+            "  allowed: The Python interpreter: cpython@X.Y.Z."
+        ),
+    ),
+    "another Python implementation": (
+        RUNTIME.replace("cpython@", "graalpy@"),
+        (
+            "runtimes[0].python_implementation: not a Python implementation\n"
+            "  layer: py\n"
+            "  found: 'graalpy@3.13.5'\n"
+            "  allowed: 'cpython@X.Y.Z', such as 'cpython@3.13.5'"
+        ),
+    ),
     "a macOS version that is none": (
         RUNTIME + 'macosx_target = "sonoma"',
         (
@@ -163,6 +189,14 @@ ONE_FAULT = {
         (
             "runtimes[1].name: names must be distinct\n"
             "  found: 'py', whose folder 'py' is that of runtimes[0] too\n"
+            "  allowed: a name that gives the layer a folder of its own"
+        ),
+    ),
+    "a framework's name twice": (
+        RUNTIME + '[[frameworks]]\nname = "f"\nruntime = "py"\nrequirements = []\n' * 2,
+        (
+            "frameworks[1].name: names must be distinct\n"
+            "  found: 'f', whose folder 'framework-f' is that of frameworks[0] too\n"
             "  allowed: a name that gives the layer a folder of its own"
         ),
     ),

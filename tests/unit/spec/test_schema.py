@@ -2,15 +2,19 @@
 
 import json
 import tomllib
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft7Validator
+from typer.testing import CliRunner
 
+from ocistacks.cli.main import app
 from ocistacks.spec.layer_settings import LayerSettings, VariantSettings
 from ocistacks.spec.schema import json_schema
 from ocistacks.spec.settings import Settings
 from ocistacks.spec.tables import TABLES
 
+PUBLISHED = Path(__file__).parents[3] / "docs" / "venvstacks.schema.json"
 LAYERS = """
 [[runtimes]]
 name = "py"
@@ -92,6 +96,14 @@ def test_a_fault_is_seen(validator, old, new):
     text = LAYERS.replace(old, new, 1)
     assert text != LAYERS
     assert not validator.is_valid(tomllib.loads(text))
+
+
+def test_the_published_schema_is_what_the_command_prints():
+    result = CliRunner().invoke(app, ["schema"])
+    assert result.exit_code == 0
+    assert PUBLISHED.read_text() == result.stdout, (
+        "renew it: ocistacks schema > docs/venvstacks.schema.json"
+    )
 
 
 def test_every_field_is_described_and_none_is_null():
