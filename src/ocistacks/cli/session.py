@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from ocistacks.cli.options import SettingsOptions, StatusOptions, TalkOptions
     from ocistacks.lock.lock_layer import LockResult
     from ocistacks.lock.options import LockOptions
-    from ocistacks.lock.python_pin import PythonResolver
+    from ocistacks.lock.python_pin import PythonPin
     from ocistacks.request.plan import PlannedLayer
-    from ocistacks.spec.model import StackSpec
+    from ocistacks.spec.model import RuntimeSpec, StackSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,13 +100,13 @@ class StackSession:
         from ocistacks.lock.lock_stack import lock_stack
 
         return lock_stack(
-            self.stack, resolve_python=self._pythons(), options=options, reporter=self.reporter
+            self.stack, resolve_python=self._resolve_python, options=options, reporter=self.reporter
         )
 
-    def _pythons(self) -> PythonResolver:
+    def _resolve_python(self, runtime: RuntimeSpec, platform: Platform) -> PythonPin:
         from ocistacks.builder.python_runtimes import RuntimePythons
 
-        return RuntimePythons(
+        pythons = RuntimePythons(
             store=self.store,
             settings=self.stack.settings,
             origin=self.flags.python_origin,
@@ -114,6 +114,7 @@ class StackSession:
             reporter=self.reporter,
             open_builder=self.open_builder,
         )
+        return pythons(runtime, platform)
 
     def stale(self, names: frozenset[str]) -> frozenset[str]:
         """Return those of the named layers that have no valid lock."""
@@ -135,7 +136,7 @@ class StackSession:
         from ocistacks.request.plan import plan_stack, wheels_below_applications
 
         locks = pin_pythons(
-            read_locks(self.stack, environment_names), self.platforms, self._pythons()
+            read_locks(self.stack, environment_names), self.platforms, self._resolve_python
         )
         scripts = scripts_of_wheels(
             wheels_below_applications(self.stack, locks, self.platforms, environment_names),

@@ -23,7 +23,6 @@ EXCLUDE_NEWER_VARIABLE = "UV_EXCLUDE_NEWER"
 
 _FORCED = {
     "cache-keys": "the layer's project is always the key",
-    "environments": "the target platforms of each layer are used",
     "no-build": "layers are made of wheels only, always",
 }
 

@@ -35,10 +35,6 @@ def test_settings_that_are_forced_are_warned_of(parse):
     )
     assert stack.warnings == (
         "tool.uv.cache-keys: this setting is ignored: the layer's project is always the key",
-        (
-            "tool.uv.environments: this setting is ignored: the target platforms of each layer are "
-            "used"
-        ),
         "tool.uv.no-build: this setting is ignored: layers are made of wheels only, always",
     )
     assert parse("[tool.uv]\nno-build = true").warnings == ()
