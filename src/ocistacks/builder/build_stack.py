@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ocistacks.blob.model import Blob
-from ocistacks.builder import inside
-from ocistacks.builder.answers import adopt_answer
 from ocistacks.builder.task import Task
 from ocistacks.errors import BuildError
 from ocistacks.request.modules import modules_tar
 from ocistacks.spec.model import ApplicationSpec
-from ocistacks.store.fetch import fetch_materials
 from ocistacks.store.records import read_record, write_record
 
 if TYPE_CHECKING:
@@ -127,6 +124,8 @@ def _present(store: Store, plans: Sequence[PlannedLayer]) -> dict[Digest, Blob]:
 def _gather(
     plans: Sequence[PlannedLayer], store: Store, options: BuildOptions, reporter: Reporter
 ) -> None:
+    from ocistacks.store.fetch import fetch_materials
+
     fetch_materials(
         store,
         [material for plan in plans for material in plan.materials],
@@ -144,6 +143,10 @@ def _gather(
 def _build(
     plan: PlannedLayer, builder: Builder, store: Store, options: BuildOptions, reporter: Reporter
 ) -> Blob:
+    # Not where most commands would wait for it: all layers are there more often than not.
+    from ocistacks.builder import inside
+    from ocistacks.builder.answers import adopt_answer
+
     name = plan.request.install_target
     with store.exclusively(f"build-{plan.input_digest.hex}"):
         known = None if options.force else read_built(store, plan.input_digest)

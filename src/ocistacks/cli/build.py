@@ -52,10 +52,7 @@ def build(
     build_dir: BuildDirOption = BUILD_DIR,
 ) -> None:
     """Build the layers of a locked stack, each once, and lay them out side by side."""
-    from ocistacks.cli.locking import lock_selected
-    from ocistacks.cli.publishing import print_published, publish_selected
     from ocistacks.cli.session import stack_session
-    from ocistacks.cli.tables import built_table
     from ocistacks.selection.model import When, Wish
 
     everywhere = related.include_dependencies
@@ -78,13 +75,19 @@ def build(
         if session.show(selection, status):
             return
         if session.stale(selection.to_lock) or selection.to_reset:
+            from ocistacks.cli.locking import lock_selected
+
             lock_selected(session, selection, locking, clean=clean)
         names = selection.to_build if build else selection.to_publish
         built = session.build(names, force=force or clean, may_build=build)
         if build:
             session.lay_out(built, build_dir)
         if not publish:
+            from ocistacks.cli.tables import built_table
+
             built_table(built)
             return
+        from ocistacks.cli.publishing import print_published, publish_selected
+
         published = publish_selected(session, built, selection, publishing, force=clean)
     print_published(published)
