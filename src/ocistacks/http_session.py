@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -18,8 +16,6 @@ READ_SECONDS = 60.0
 _CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 TEMPORARY_STATUSES = (408, 429, 500, 502, 503, 504)
 LONGEST_RETRY_AFTER_SECONDS = 60
-_USER_IN_URL = re.compile(r"(?<=://)[^/\s'\"]+@")
-_QUERY_IN_TEXT = re.compile(r"(?<=[^\s?])\?[^\s?'\"()<>]*=[^\s'\"()<>]*")
 
 
 class _TimedAdapter(HTTPAdapter):
@@ -62,16 +58,3 @@ def new_session(environment: Mapping[str, str]) -> requests.Session:
     if bundle is not None:
         session.verify = bundle
     return session
-
-
-def without_secrets(text: str) -> str:
-    """Return a URL, or a text that holds URLs, without user names, passwords and queries."""
-    if "://" in text and " " not in text:
-        parts = urlsplit(text)
-        text = urlunsplit(parts._replace(query="", fragment=""))
-    return _QUERY_IN_TEXT.sub("", without_user(text))
-
-
-def without_user(text: str) -> str:
-    """Return a URL, or a text that holds URLs, without user names and passwords."""
-    return _USER_IN_URL.sub("", text)

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from ocistacks.builder.python_source.recipe import SYSTEM_PATH
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, EngineError
-from ocistacks.http_session import without_secrets
+from ocistacks.redaction import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import Annotated
@@ -79,6 +80,8 @@ def _terminate(_number: int, _frame: object) -> None:
 def main() -> None:
     """Run the command line; an error that users can act on is a message and an exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    # It would look for plug-ins in all packages that are installed, at each start.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
     try:
         app()
     except OcistacksError as error:

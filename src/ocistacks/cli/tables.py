@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+import typer
 from rich.filesize import decimal
-from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ocistacks.builder.build_stack import BuiltLayer
 
-_WIDE = 1000
-
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table without frames; what is no terminal gets lines that are not cut."""
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    width = None if sys.stdout.isatty() else _WIDE
-    Console(highlight=False, markup=False, width=width).print(table)
+    """Print a table without frames, whose lines are never cut."""
+    lines = [columns, *rows]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
 
 
 def size(count: int) -> str:

@@ -6,10 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import tomli_w
-
-from ocistacks.http_session import without_user
 from ocistacks.lock.shared import as_shared, is_shared, own_marker, shared_marker_text
+from ocistacks.redaction import without_user
 from ocistacks.spec.model import runtime_of
 
 if TYPE_CHECKING:
@@ -62,6 +60,8 @@ def platforms_of(package: Package, layer: LayerSpec) -> tuple[Platform, ...]:
 
 def to_toml(pylock: Pylock, environment_name: str) -> str:
     """Return the text of the pylock file (PyPA "pylock.toml" 1.0)."""
+    import tomli_w
+
     header = (
         f"# Locked requirements for {environment_name} (DO NOT EDIT)\n"
         "# Made by: ocistacks lock\n"

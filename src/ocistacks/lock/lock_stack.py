@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from ocistacks.errors import LockError
 from ocistacks.files import write_text_atomically
-from ocistacks.http_session import without_user
 from ocistacks.lock.document import to_summary, to_toml
 from ocistacks.lock.failures import gathered
 from ocistacks.lock.lock_layer import LockResult, lock_layer
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.read import outdated_reason, read_layer_lock
 from ocistacks.lock.schedule import run_in_order
+from ocistacks.redaction import without_user
 from ocistacks.spec.model import lower_layers
 
 if TYPE_CHECKING:

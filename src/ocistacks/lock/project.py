@@ -11,8 +11,8 @@ from packaging.utils import canonicalize_name
 
 from ocistacks.canonical_json import canonical_json
 from ocistacks.digests import Digest
-from ocistacks.http_session import without_user
 from ocistacks.lock.shared import marker_text
+from ocistacks.redaction import without_user
 from ocistacks.spec.model import runtime_of
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from packaging.requirements import Requirement
 from uv import find_uv_bin
 
 from ocistacks.errors import LockError
-from ocistacks.http_session import without_secrets
 from ocistacks.lock.project import PROJECT_PREFIX, environment_markers
 from ocistacks.lock.stand_in_python import write_stand_in
+from ocistacks.redaction import without_secrets
 from ocistacks.spec.model import runtime_of
 
 if TYPE_CHECKING:

@@ -13,13 +13,14 @@ import requests
 
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, OcistacksError
-from ocistacks.http_session import READ_SECONDS, without_secrets
+from ocistacks.http_session import READ_SECONDS
 from ocistacks.oci import media_types
 from ocistacks.oci.model import LARGEST_DOCUMENT_BYTES, Descriptor, bound_document
 from ocistacks.oci.reference import DEFAULT_TAG
 from ocistacks.oci.registry_errors import interrupted
 from ocistacks.oci.source import CHUNK_BYTES, verified_chunks, verified_document
 from ocistacks.oci.transport import Request, Transport
+from ocistacks.redaction import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

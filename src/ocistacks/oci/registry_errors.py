@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import AuthError, NotFoundError, OcistacksError, TransferError
-from ocistacks.http_session import LONGEST_RETRY_AFTER_SECONDS, TEMPORARY_STATUSES, without_secrets
+from ocistacks.http_session import LONGEST_RETRY_AFTER_SECONDS, TEMPORARY_STATUSES
+from ocistacks.redaction import without_secrets
 
 if TYPE_CHECKING:
     import requests

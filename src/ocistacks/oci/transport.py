@@ -14,9 +14,10 @@ import requests
 from requests.auth import AuthBase
 
 from ocistacks.errors import AuthError, UnsafeContentError
-from ocistacks.http_session import CONNECT_SECONDS, READ_SECONDS, new_session, without_secrets
+from ocistacks.http_session import CONNECT_SECONDS, READ_SECONDS, new_session
 from ocistacks.oci.credentials import find_credentials
 from ocistacks.oci.registry_errors import refused, unreachable
+from ocistacks.redaction import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

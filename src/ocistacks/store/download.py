@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from ocistacks.errors import MaterialError
-from ocistacks.http_session import without_secrets
+from ocistacks.redaction import without_secrets
 from ocistacks.store.credentials import login_variables
 
 if TYPE_CHECKING:

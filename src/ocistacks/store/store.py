@@ -24,7 +24,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
 from platformdirs import user_cache_path
 
 from ocistacks.digests import Digest
@@ -154,6 +153,8 @@ class Store:
     @contextmanager
     def exclusively(self, name: str) -> Iterator[None]:
         """Let one process at a time pass for ``name``; a killed one lets go."""
+        from filelock import FileLock
+
         path = self.root / "locks" / name
         lock = FileLock(path)
         with _writing(path):

@@ -3,7 +3,8 @@
 import pytest
 from requests.adapters import HTTPAdapter
 
-from ocistacks.http_session import new_session, without_secrets, without_user
+from ocistacks.http_session import new_session
+from ocistacks.redaction import without_secrets, without_user
 
 
 @pytest.mark.parametrize(

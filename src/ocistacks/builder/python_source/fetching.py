@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import DigestError, MaterialError
-from ocistacks.http_session import without_secrets
+from ocistacks.redaction import without_secrets
 from ocistacks.request.materials import Material
 from ocistacks.store.fetch import fetch_materials
 
