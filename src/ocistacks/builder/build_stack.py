@@ -12,6 +12,7 @@ from ocistacks.builder.task import Task
 from ocistacks.errors import BuildError
 from ocistacks.request.modules import modules_tar
 from ocistacks.spec.model import ApplicationSpec
+from ocistacks.store.fetch import fetch_materials
 from ocistacks.store.records import read_record, write_record
 
 if TYPE_CHECKING:
@@ -124,8 +125,6 @@ def _present(store: Store, plans: Sequence[PlannedLayer]) -> dict[Digest, Blob]:
 def _gather(
     plans: Sequence[PlannedLayer], store: Store, options: BuildOptions, reporter: Reporter
 ) -> None:
-    from ocistacks.store.fetch import fetch_materials
-
     fetch_materials(
         store,
         [material for plan in plans for material in plan.materials],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from ocistacks.request.model import ScriptInput
+from ocistacks.store.fetch import fetch_materials
 from ocistacks.store.records import read_record, write_record
 from ocistacks.tree.entry_points import console_scripts
 
@@ -47,8 +48,6 @@ def scripts_of_wheels(
         else:
             found[material.digest] = record.scripts
     if unknown:
-        from ocistacks.store.fetch import fetch_materials
-
         fetch_materials(store, unknown, environment=environment, reporter=reporter)
     for material in unknown:
         scripts = console_scripts(store.blob_path(material.digest), material.name)

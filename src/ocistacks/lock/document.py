@@ -49,8 +49,10 @@ def layer_pylock(resolved: Pylock, layer: LayerSpec, lower_packages: Iterable[Pa
 def needed_on(package: Package, layer: LayerSpec, platform: Platform) -> bool:
     """Whether a package's marker, apart from being shared, holds for a layer on a platform."""
     marker = own_marker(package)
+    if marker is None:
+        return True
     environment = platform.marker_environment(runtime_of(layer).python_version)
-    return marker is None or bool(marker.evaluate(environment, context="lock_file"))
+    return marker.evaluate(environment, context="lock_file")
 
 
 def platforms_of(package: Package, layer: LayerSpec) -> tuple[Platform, ...]:

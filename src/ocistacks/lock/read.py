@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from packaging.markers import InvalidMarker, Marker
@@ -98,10 +99,15 @@ def _shared_package(entry: dict[str, Any]) -> Package:
         return Package(
             name=canonicalize_name(str(entry["name"])),
             version=Version(str(entry["version"])),
-            marker=Marker(entry["marker"]),
+            marker=_marker(entry["marker"]),
         )
     except (KeyError, InvalidVersion, InvalidMarker) as error:
         raise PylockValidationError(f"a shared package's entry is wrong: {error}") from error
+
+
+@lru_cache(maxsize=256)  # the same few texts mark most of a stack's shared packages
+def _marker(text: str) -> Marker:
+    return Marker(text)
 
 
 def stale_reason(stack: StackSpec, layer: LayerSpec) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
+from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms, parse_tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ocistacks.platforms import Platform
     from ocistacks.spec.model import LayerSpec
 
+_PARTS_OF_A_WHEEL_S_NAME = (5, 6)  # without and with a build number
 _LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 _OLDEST_GLIBC_MINOR = 5
 _FIRST_WITHOUT_PYMALLOC_FLAG = (3, 8)
@@ -27,23 +28,33 @@ def choose_wheel(
     """Return the best wheel of ``package`` for a layer's platform, None if none fits."""
     ranks = _tag_ranks(layer.glibc_version, layer.macosx_version, platform, python_minor)
     fitting = [
-        (-min(found), _build(wheel), wheel.filename, wheel)
+        (-min(found), wheel)
         for wheel in package.wheels or ()
         if (found := [ranks[tag] for tag in wheel_tags(wheel) if tag in ranks])
     ]
-    return max(fitting, key=lambda wheel: wheel[:3])[3] if fitting else None
+    if len(fitting) > 1:
+        return max(fitting, key=lambda wheel: (wheel[0], _build(wheel[1]), wheel[1].filename))[1]
+    return fitting[0][1] if fitting else None
 
 
 def wheel_tags(wheel: PackageWheel) -> frozenset[Tag]:
     """Return the tags in a wheel's file name, none for a name that is no wheel's."""
-    try:
-        return parse_wheel_filename(wheel.filename)[3]
-    except InvalidWheelFilename:
+    parts = wheel.filename.split("-")
+    if len(parts) not in _PARTS_OF_A_WHEEL_S_NAME or not wheel.filename.endswith(".whl"):
         return frozenset()
+    return _tags("-".join(parts[-3:]).removesuffix(".whl"))
+
+
+@lru_cache(maxsize=1024)  # a stack has thousands of wheels, and few different tags
+def _tags(text: str) -> frozenset[Tag]:
+    return parse_tag(text)
 
 
 def _build(wheel: PackageWheel) -> tuple[int, str]:
-    return parse_wheel_filename(wheel.filename)[2] or (-1, "")
+    try:
+        return parse_wheel_filename(wheel.filename)[2] or (-1, "")
+    except InvalidWheelFilename:
+        return (-1, "")
 
 
 @lru_cache(maxsize=64)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from ocistacks.http_session import without_user
+from ocistacks.redaction import without_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -47,6 +47,14 @@ class PlannedLayer:
         return self.lock.layer
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Chosen:
+    """A layer's lock with the wheels that one platform takes of it."""
+
+    lock: LayerLock
+    wheels: list[tuple[Material, WheelInput]]
+
+
 Scripts = Mapping[Digest, tuple[ScriptInput, ...]]
 """The console scripts of each wheel that lies below an application."""
 
@@ -61,12 +69,12 @@ def plan_stack(
     Raises:
         LockError: a lock has no wheel or no Python for that platform.
     """
-    by_name = {lock.layer.environment_name: lock for lock in locks}
-    return tuple(
-        _plan_layer(stack, lock, platform, by_name, scripts)
+    chosen = {
+        lock.layer.environment_name: _Chosen(lock=lock, wheels=_wheels(stack, lock, platform))
         for lock in locks
         if platform in lock.layer.platforms
-    )
+    }
+    return tuple(_plan_layer(stack, layer, platform, chosen, scripts) for layer in chosen.values())
 
 
 def wheels_below_applications(
@@ -124,15 +132,15 @@ def _wheels(
 
 def _plan_layer(
     stack: StackSpec,
-    lock: LayerLock,
+    chosen: _Chosen,
     platform: Platform,
-    locks: Mapping[str, LayerLock],
+    layers: Mapping[str, _Chosen],
     scripts: Scripts,
 ) -> PlannedLayer:
+    lock = chosen.lock
     layer, settings = lock.layer, stack.settings
-    wheels = _wheels(stack, lock, platform)
-    lower = [locks[below.environment_name] for below in lower_layers(layer)]
-    materials = [material for material, _wheel in wheels]
+    lower = [layers[below.environment_name] for below in lower_layers(layer)]
+    materials = [material for material, _wheel in chosen.wheels]
     pin = _pin(lock, platform)
     needs_python = isinstance(layer, RuntimeSpec) or settings.bytecode
     if needs_python:
@@ -146,9 +154,9 @@ def _plan_layer(
             version=pin.version,
             digest=pin.digest if needs_python else None,
         ),
-        lower_targets=tuple(below.install_target for below in lower),
-        wheels=tuple(sorted((wheel for _, wheel in wheels), key=lambda wheel: wheel.name)),
-        lower_scripts=_lower_scripts(stack, layer, lower, platform, scripts),
+        lower_targets=tuple(below.lock.install_target for below in lower),
+        wheels=tuple(sorted((wheel for _, wheel in chosen.wheels), key=lambda wheel: wheel.name)),
+        lower_scripts=_lower_scripts(layer, lower, scripts),
         modules=_modules_input(layer),
         bytecode=settings.bytecode,
         compression=settings.compression,
@@ -163,17 +171,13 @@ def _plan_layer(
 
 
 def _lower_scripts(
-    stack: StackSpec,
-    layer: LayerSpec,
-    lower: Iterable[LayerLock],
-    platform: Platform,
-    scripts: Scripts,
+    layer: LayerSpec, lower: Iterable[_Chosen], scripts: Scripts
 ) -> tuple[ScriptInput, ...]:
     if not isinstance(layer, ApplicationSpec):
         return ()
     found: dict[str, ScriptInput] = {}
-    for lock in lower:
-        for material, _wheel in _wheels(stack, lock, platform):
+    for below in lower:
+        for material, _wheel in below.wheels:
             for script in scripts[material.digest]:
                 found.setdefault(script.name, script)
     return tuple(found[name] for name in sorted(found))

@@ -6,9 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import DigestError, MaterialError, NotFoundError
-from ocistacks.http_session import new_session
 from ocistacks.store.credentials import IndexCredentials
-from ocistacks.store.download import Download
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
 
     from ocistacks.progress import Reporter
     from ocistacks.request.materials import Material
+    from ocistacks.store.download import Download
     from ocistacks.store.store import Store
 
 _PARALLEL = 8
@@ -42,6 +41,9 @@ def fetch_materials(
     }
     if not missing:
         return 0
+    # Not before there is something to fetch: an HTTP client takes its time to be imported.
+    from ocistacks.http_session import new_session
+
     credentials = IndexCredentials(environment)
     with new_session(environment) as session, ThreadPoolExecutor(_PARALLEL) as pool:
         jobs = [
@@ -74,6 +76,8 @@ def _fetch(
                 expected=material.digest,
                 hint=material.hint,
             )
+        from ocistacks.store.download import Download
+
         download = Download(
             material=material, url=material.url, session=session, credentials=credentials
         )
