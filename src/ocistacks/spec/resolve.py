@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import Requirement
-
 from ocistacks.spec.dependencies import Declared, Dependencies, find_dependencies
 from ocistacks.spec.faults import Fault, Findings, key_path_text, shown
 from ocistacks.spec.indexes import check_index_names, merged_indexes
@@ -19,7 +17,12 @@ from ocistacks.spec.modules import (
     support_module_order,
 )
 from ocistacks.spec.narrowing import narrowed_platforms
-from ocistacks.spec.tables import PYTHON_IMPLEMENTATION_FORM, ApplicationTable, RuntimeTable
+from ocistacks.spec.tables import (
+    PYTHON_IMPLEMENTATION_FORM,
+    ApplicationTable,
+    RuntimeTable,
+    parsed_requirement,
+)
 from ocistacks.spec.targets import normalised_linux_target
 
 if TYPE_CHECKING:
@@ -173,7 +176,7 @@ def _common_fields(
     indexes = merged_indexes(entry, lower, findings)
     return {
         "name": table.name,
-        "requirements": tuple(Requirement(text) for text in table.requirements),
+        "requirements": tuple(parsed_requirement(text) for text in table.requirements),
         "declared_requirements": table.requirements,
         "platforms": platforms,
         "versioned": table.versioned,

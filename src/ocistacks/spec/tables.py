@@ -7,6 +7,7 @@ table says about another is checked where layers are resolved.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated, ClassVar
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -40,9 +41,15 @@ def _layer_name(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)  # asked for when a table is checked, and when its layer is made
+def parsed_requirement(text: str) -> Requirement:
+    """Return a dependency specifier; InvalidRequirement where it is none."""
+    return Requirement(text)
+
+
 def _requirement(text: str) -> str:
     try:
-        Requirement(text)
+        parsed_requirement(text)
     except InvalidRequirement as error:
         raise PydanticCustomError(
             "requirement",
