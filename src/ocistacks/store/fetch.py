@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import DigestError, MaterialError, NotFoundError
-from ocistacks.store.credentials import IndexCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from ocistacks.progress import Reporter
     from ocistacks.request.materials import Material
+    from ocistacks.store.credentials import IndexCredentials
     from ocistacks.store.download import Download
     from ocistacks.store.store import Store
 
@@ -43,6 +43,7 @@ def fetch_materials(
         return 0
     # Not before there is something to fetch: an HTTP client takes its time to be imported.
     from ocistacks.http_session import new_session
+    from ocistacks.store.credentials import IndexCredentials
 
     credentials = IndexCredentials(environment)
     with new_session(environment) as session, ThreadPoolExecutor(_PARALLEL) as pool:
