@@ -40,6 +40,18 @@ def test_nothing_heavy_is_imported(arguments):
     assert found & HEAVY == set()
 
 
+def test_a_build_in_which_nothing_changed_waits_for_no_builder_registry_or_server():
+    modules = (
+        *("ocistacks.cli.session", "ocistacks.cli.tables", "ocistacks.request.plan"),
+        *("ocistacks.builder.build_stack", "ocistacks.builder.wheel_scripts"),
+    )
+    code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = set(told.stdout.split())
+    assert set(modules) <= found
+    assert found & {"docker", "dulwich", "oras", "requests", "rich.console", "zstandard"} == set()
+
+
 def test_what_is_heavy_is_found_where_it_is_imported(tmp_path):
     (tmp_path / "venvstacks.toml").write_text("")
     assert {"pydantic", "tomllib"} <= imported("show", str(tmp_path / "venvstacks.toml"))
