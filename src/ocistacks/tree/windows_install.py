@@ -130,13 +130,13 @@ def _install(path: Path, destination: _WindowsTree) -> None:
             install(source, destination, {"INSTALLER": _INSTALLER})
     except (
         *(InstallerError, configparser.Error, ValueError),
-        AssertionError,  # what installer says of an entry point that names nothing
+        AssertionError,  # all that installer says of an entry point that names no function
         *(FileExistsError, IsADirectoryError, NotADirectoryError),
     ) as error:
         raise BuildError(
             "A wheel cannot be installed.",
             where=path.name,
-            found=str(error) or type(error).__name__,
+            found=str(error) or "an entry point that names no function",
             hint="lock another version of the package",
         ) from error
 
