@@ -11,7 +11,7 @@ import pytest
 
 from ocistacks.errors import BuildError, UnsafeContentError
 from ocistacks.platforms import Platform
-from ocistacks.request.model import PythonInput
+from ocistacks.request.model import PythonInput, ScriptInput
 from ocistacks.spec.names import LayerKind
 
 PYTHON = {
@@ -68,6 +68,7 @@ class WindowsWorkshop:
                 "app-tell",
                 kind=LayerKind.APPLICATION,
                 lower_targets=("framework-tools", "runtime"),
+                lower_scripts=(ScriptInput(name="greet", module="greet", attribute="main"),),
                 modules=tell,
                 **changes,
             ),
@@ -129,6 +130,7 @@ def test_everything_lies_where_python_has_it_there(trees):
     }
     assert paths(application) == {
         *below("Lib/site-packages", "tell.py", CACHE.format("tell")),
+        "Scripts/greet.exe",
         *ENVIRONMENT,
     }
     assert (application / "Scripts/python.exe").read_text() == "launcher"
@@ -205,6 +207,21 @@ def test_a_runtimes_launchers_look_one_folder_up(shop):
     tree = shop.assemble(shop.request("runtime", kind=LayerKind.RUNTIME, wheels=(greet,)))
     content = (tree / "Scripts/greet.exe").read_bytes()
     assert b"#!<launcher_dir>\\..\\python.exe\n" in content
+
+
+def test_an_application_offers_the_scripts_of_the_layers_below(trees):
+    _runtime, framework, application = trees
+    launchers = [(tree / "Scripts/greet.exe").read_bytes() for tree in (framework, application)]
+    assert launchers[0] == launchers[1]
+
+
+def test_a_script_of_its_own_stays_before_one_from_below(shop):
+    own = shop.workshop.wheel("own", {}, entry_points="[console_scripts]\nGreet = own:main\n")
+    below = ScriptInput(name="greet", module="greet", attribute="main")
+    tree = shop.assemble(shop.request("app-own", wheels=(own,), lower_scripts=(below,)))
+    assert {path.name for path in (tree / "Scripts").iterdir()} == {
+        *("Greet.exe", "python.exe", "pythonw.exe"),
+    }
 
 
 def test_plain_scripts_name_no_place(trees):

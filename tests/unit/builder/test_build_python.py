@@ -84,7 +84,7 @@ def plans(stack, pins, platform=AARCH64):
         )
         for layer in stack.layers
     ]
-    return plan_stack(stack, locks, platform)
+    return plan_stack(stack, locks, platform, scripts={})
 
 
 class Resolver:
