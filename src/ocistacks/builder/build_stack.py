@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ocistacks.blob.model import Blob
+from ocistacks.builder.build_python import gather_build_pythons
 from ocistacks.builder.task import Task
 from ocistacks.errors import BuildError
 from ocistacks.request.modules import modules_tar
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from ocistacks.builder.task import Builder, BuilderFactory
     from ocistacks.digests import Digest
+    from ocistacks.lock.python_pin import PythonResolver
     from ocistacks.progress import Reporter
     from ocistacks.request.plan import PlannedLayer
     from ocistacks.store.store import Store
@@ -55,12 +57,14 @@ def build_stack(
     *,
     store: Store,
     open_builder: BuilderFactory,
+    resolve_python: PythonResolver,
     options: BuildOptions,
     reporter: Reporter,
 ) -> tuple[BuiltLayer, ...]:
     """Build what the store lacks, layers side by side, and return all layers in order.
 
-    No builder is opened and nothing is fetched where all layers are there.
+    No builder is opened and nothing is fetched where all layers are there. ``resolve_python`` finds
+    Pythons that run on the builder's machine, for layers whose own does not.
 
     Raises:
         BuildError: a layer cannot be built. The others may have been.
@@ -79,9 +83,25 @@ def build_stack(
     if missing:
         _gather(missing, store, options, reporter)
         with open_builder() as builder, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            pythons = gather_build_pythons(
+                missing,
+                builder.platform,
+                resolve_python=resolve_python,
+                store=store,
+                environment=options.environment,
+                reporter=reporter,
+            )
             builder.prepare("builder")
             jobs = {
-                plan.input_digest: pool.submit(_build, plan, builder, store, options, reporter)
+                plan.input_digest: pool.submit(
+                    _build,
+                    plan,
+                    builder,
+                    store,
+                    options,
+                    reporter,
+                    build_python=pythons.get(plan.input_digest),
+                )
                 for plan in missing
             }
             try:
@@ -140,7 +160,13 @@ def _gather(
 
 
 def _build(
-    plan: PlannedLayer, builder: Builder, store: Store, options: BuildOptions, reporter: Reporter
+    plan: PlannedLayer,
+    builder: Builder,
+    store: Store,
+    options: BuildOptions,
+    reporter: Reporter,
+    *,
+    build_python: Digest | None,
 ) -> Blob:
     # Not where most commands would wait for it: all layers are there more often than not.
     from ocistacks.builder import inside
@@ -151,12 +177,14 @@ def _build(
         known = None if options.force else read_built(store, plan.input_digest)
         if known is not None:
             return known
+        extra = () if build_python is None else (build_python,)
+        python = [word for digest in extra for word in (inside.BUILD_PYTHON_OPTION, digest.hex)]
         task = Task(
             name=f"layer {name}",
             module=inside.MODULE,
-            arguments=lambda materials: (materials, str(options.jobs)),
+            arguments=lambda materials: (materials, str(options.jobs), *python),
             files={inside.REQUEST_FILE: plan.request.canonical()},
-            materials=plan.request.material_digests,
+            materials=tuple(dict.fromkeys((*plan.request.material_digests, *extra))),
             output=inside.BLOB_FILE,
         )
         with reporter.task(f"build {name}", unit="steps") as shown, store.new_blob() as output:

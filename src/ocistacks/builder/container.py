@@ -11,7 +11,13 @@ import uuid
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ocistacks.builder.engine import engine_errors, receive, send, size_in_container
+from ocistacks.builder.engine import (
+    engine_errors,
+    engine_platform,
+    receive,
+    send,
+    size_in_container,
+)
 from ocistacks.builder.image import ensure_image
 from ocistacks.builder.task import FIXED_ENVIRONMENT
 from ocistacks.errors import BuildError
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from ocistacks.builder.image import ImageOptions
     from ocistacks.builder.task import Task, Toolchain
     from ocistacks.digests import Digest
+    from ocistacks.platforms import Platform
     from ocistacks.store.store import Store
 
 MATERIALS_VOLUME = "ocistacks-materials"
@@ -56,6 +63,11 @@ class ContainerBuilder:
     def name(self) -> str:
         """What the builder is, for people."""
         return self._engine
+
+    @property
+    def platform(self) -> Platform:
+        """The platform of the engine's machine, which may be another than this one."""
+        return engine_platform(self._client, self._engine)
 
     def prepare(self, toolchain: Toolchain) -> None:
         """Make the builder image if the engine does not have it; see ``Builder.prepare``."""

@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from ocistacks.errors import EngineError
 from ocistacks.files import unwritable
+from ocistacks.platforms import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -81,6 +82,27 @@ def engine_errors(doing: str, engine: str) -> Iterator[None]:
             found=str(getattr(error, "explanation", None) or error),
             hint="look at the engine's own log",
         ) from error
+
+
+def engine_platform(client: DockerClient, engine: str) -> Platform:
+    """Return the platform that containers of an engine run on by themselves.
+
+    Raises:
+        EngineError: it is none that layers can be built on.
+    """
+    with engine_errors("tell its platform", engine):
+        told = client.version()
+    found = (str(told.get("Os", "")).lower(), str(told.get("Arch", "")).lower())
+    for platform in Platform:
+        if platform.is_linux and found == (platform.oci_os, platform.oci_architecture):
+            return platform
+    raise EngineError(
+        "The container engine is of a kind that layers cannot be built on.",
+        where=engine,
+        found="/".join(found),
+        expected="linux/amd64 or linux/arm64",
+        hint="use another engine, or --builder local",
+    )
 
 
 def send(

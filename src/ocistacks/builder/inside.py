@@ -19,6 +19,7 @@ from ocistacks.tree.assemble import assemble_tree
 
 REQUEST_FILE = "request.json"
 BLOB_FILE = "blob"
+BUILD_PYTHON_OPTION = "--build-python"
 MODULE = "ocistacks.builder.inside"
 
 
@@ -27,10 +28,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}")
     parser.add_argument("materials", type=Path, help="folder of the materials")
     parser.add_argument("jobs", type=int, help="processes and threads at a time")
+    parser.add_argument(
+        BUILD_PYTHON_OPTION,
+        type=Digest.from_hex,
+        help="the SHA-256 of the Python archive to work with, where the layer's own is for another "
+        "machine",
+    )
     options = parser.parse_args()
     os.umask(0o022)
     try:
-        blob = _build(Path.cwd(), options.materials, options.jobs)
+        blob = _build(Path.cwd(), options.materials, options.jobs, options.build_python)
     except OcistacksError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -38,10 +45,11 @@ def main() -> int:
     return 0
 
 
-def _build(work: Path, materials: Path, jobs: int) -> str:
+def _build(work: Path, materials: Path, jobs: int, build_python: Digest | None) -> str:
     request = BuildRequest.model_validate_json((work / REQUEST_FILE).read_bytes())
     _say("verify materials")
-    for digest in request.material_digests:
+    extra = () if build_python is None else (build_python,)
+    for digest in (*request.material_digests, *extra):
         _verify(materials / digest.hex, digest)
     build = work / "build"
     build.mkdir()
@@ -51,6 +59,7 @@ def _build(work: Path, materials: Path, jobs: int) -> str:
         work=build,
         jobs=jobs,
         report=_say,
+        build_python=build_python,
     )
     _say("pack")
     with (work / BLOB_FILE).open("wb") as output:

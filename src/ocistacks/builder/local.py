@@ -26,6 +26,7 @@ from ocistacks.builder.toolchain_view import (
     unshare_view,
 )
 from ocistacks.errors import BuildError, EngineError
+from ocistacks.platforms import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -73,6 +74,11 @@ class LocalBuilder:
     def name(self) -> str:
         """What the builder is, for people."""
         return f"local ({self._isolation.name})"
+
+    @property
+    def platform(self) -> Platform:
+        """This machine's platform."""
+        return Platform.of_this_machine()
 
     def prepare(self, toolchain: Toolchain) -> None:
         """Make the toolchain root for python-source; this machine's own Python does the rest.

@@ -22,7 +22,6 @@ from ocistacks.builder.standalone import fetch_standalone
 from ocistacks.builder.task import Task
 from ocistacks.errors import LockError, MaterialError
 from ocistacks.lock.python_pin import PythonPin
-from ocistacks.platforms import Platform
 from ocistacks.request.materials import Material
 from ocistacks.store.fetch import fetch_materials
 from ocistacks.store.records import read_record, write_record
@@ -30,7 +29,8 @@ from ocistacks.store.records import read_record, write_record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ocistacks.builder.task import BuilderFactory
+    from ocistacks.builder.task import Builder, BuilderFactory
+    from ocistacks.platforms import Platform
     from ocistacks.progress import Reporter
     from ocistacks.spec.model import RuntimeSpec
     from ocistacks.spec.settings import PythonSource, Settings
@@ -126,24 +126,25 @@ class RuntimePythons:
             else:
                 write_record(self._record(version, platform, "standalone"), pin)
                 return pin
-        if platform != Platform.of_this_machine():
-            raise LockError(
-                f"No Python {version} can be had for {platform}.",
-                where=f"layer {runtime.environment_name}",
-                found=str(unreachable) if unreachable else "a build from source was asked for",
-                expected="an archive for that platform; from source it can only be built there",
-                hint="name one in [tool.ocistacks.python_sources], or leave the platform out",
-            ) from unreachable
-        if unreachable is not None:
-            self.reporter.say(
-                f"No prebuilt Python {version} for {platform} can be fetched: "
-                "building it from the release tarball, once."
-            )
-        pin = self._build(version)
+        with self.open_builder() as builder:
+            if builder.platform != platform:
+                raise LockError(
+                    f"No Python {version} can be had for {platform}.",
+                    where=f"layer {runtime.environment_name}",
+                    found=str(unreachable) if unreachable else "a build from source was asked for",
+                    expected="an archive for that platform; from source it can only be built there",
+                    hint="name one in [tool.ocistacks.python_sources], or leave the platform out",
+                ) from unreachable
+            if unreachable is not None:
+                self.reporter.say(
+                    f"No prebuilt Python {version} for {platform} can be fetched: "
+                    "building it from the release tarball, once."
+                )
+            pin = self._build(version, builder)
         write_record(self._record(version, platform, "source"), pin)
         return pin
 
-    def _build(self, version: str) -> PythonPin:
+    def _build(self, version: str, builder: Builder) -> PythonPin:
         release = source_release(version, debian_mirrors=installed_mirrors())
         fetch_release(release, self.store, environment=self.environment, reporter=self.reporter)
         task = Task(
@@ -160,7 +161,6 @@ class RuntimePythons:
             toolchain="python-source",
         )
         with (
-            self.open_builder() as builder,
             self.store.new_blob() as output,
             self.reporter.task(f"compile Python {version}", unit="steps"),
         ):

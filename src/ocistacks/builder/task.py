@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ocistacks.digests import Digest
+    from ocistacks.platforms import Platform
 
 Toolchain = Literal["builder", "python-source"]
 
@@ -50,6 +51,10 @@ class Builder(Protocol):
     @property
     def name(self) -> str:
         """What the builder is, for people."""
+
+    @property
+    def platform(self) -> Platform:
+        """The platform that programs of a task run on; EngineError where it is an unknown one."""
 
     def prepare(self, toolchain: Toolchain) -> None:
         """Make ready what tasks of a toolchain need; EngineError where that cannot be done."""

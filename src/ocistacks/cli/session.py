@@ -202,6 +202,7 @@ class StackSession:
             self.plans(environment_names),
             store=self.store,
             open_builder=self.open_builder,
+            resolve_python=self._pythons(),
             options=options,
             reporter=self.reporter,
         )

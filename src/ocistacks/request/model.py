@@ -49,8 +49,8 @@ class ModulesInput(_Frozen):
 class PythonInput(_Frozen):
     """The Python that a layer is bound to.
 
-    ``digest`` is that of the Python archive. A layer above a runtime needs it for its bytecode
-    alone, and has none where bytecode is off.
+    ``digest`` is that of the Python archive. A layer above a runtime needs it for its bytecode, and
+    on Windows for its launchers; else it has none.
     """
 
     implementation: str
@@ -84,6 +84,15 @@ class BuildRequest(_Frozen):
     def canonical(self) -> bytes:
         """Return the canonical JSON of the request (RFC 8785)."""
         return canonical_json(self.model_dump(mode="json"))
+
+    @property
+    def runs_python(self) -> bool:
+        """Whether the build runs an interpreter of the layer's version.
+
+        It compiles bytecode, and shows uv how a runtime is laid out.
+        """
+        is_laid_out = self.kind is LayerKind.RUNTIME and not self.platform.is_windows
+        return self.bytecode or is_laid_out
 
     @property
     def input_digest(self) -> Digest:

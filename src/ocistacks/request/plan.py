@@ -142,7 +142,7 @@ def _plan_layer(
     lower = [layers[below.environment_name] for below in lower_layers(layer)]
     materials = [material for material, _wheel in chosen.wheels]
     pin = _pin(lock, platform)
-    needs_python = isinstance(layer, RuntimeSpec) or settings.bytecode
+    needs_python = isinstance(layer, RuntimeSpec) or settings.bytecode or platform.is_windows
     if needs_python:
         materials.append(python_material(pin))
     request = BuildRequest(

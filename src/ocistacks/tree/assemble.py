@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tarfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import BuildError, UnsafeContentError
@@ -15,25 +13,31 @@ from ocistacks.tree.environment import (
     name_interpreter,
     require_known_environment,
     reserved_names,
-    site_packages_name,
     write_environment,
 )
 from ocistacks.tree.install import InstallTarget, install_wheels, rename_minor
+from ocistacks.tree.interpreter import interpreter_for
 from ocistacks.tree.layer_configuration import (
     CONFIGURATION_FILE,
     POSTINSTALL_FILE,
     write_layer_configuration,
 )
+from ocistacks.tree.layout import tree_layout
 from ocistacks.tree.python_archive import unpack_python
 from ocistacks.tree.records import settle_records
 from ocistacks.tree.scripts import make_scripts_relocatable, write_lower_scripts
 from ocistacks.tree.wheel_files import check_wheels
+from ocistacks.tree.windows_environment import write_windows_environment
+from ocistacks.tree.windows_install import install_windows_wheels, write_lower_launchers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from ocistacks.digests import Digest
     from ocistacks.request.model import BuildRequest
+    from ocistacks.tree.interpreter import Interpreter
+    from ocistacks.tree.layout import TreeLayout
     from ocistacks.tree.wheel_files import WheelTargets
 
 # Tools that install packages: a stack's layers are complete without them, and upstream's
@@ -52,10 +56,13 @@ def assemble_tree(
     work: Path,
     jobs: int,
     report: Callable[[str], None],
+    build_python: Digest | None = None,
 ) -> Path:
     """Make the layer tree of ``request`` in the empty folder ``work`` and return it.
 
-    ``material`` gives the verified file of a digest; ``report`` is told each step.
+    ``material`` gives the verified file of a digest; ``report`` is told each step. ``build_python``
+    is the archive of a Python of the same version that runs on this machine, None where the
+    layer's own does; the tree is the same.
 
     Raises:
         BuildError: uv or the interpreter fails, or a wheel's RECORD lies.
@@ -64,49 +71,78 @@ def assemble_tree(
     require_known_environment(request)
     tree = work / "tree" / request.install_target
     tree.parent.mkdir()
-    minor = request.python.minor
-    site_packages = tree / site_packages_name(minor)
+    layout = tree_layout(request.platform, request.python.minor)
     report("check wheels")
-    contents = check_wheels(request.wheels, material=material, python_minor=minor, jobs=jobs)
+    contents = check_wheels(request.wheels, material=material, layout=layout, jobs=jobs)
     _refuse_reserved(request, contents)
-    python, used_minor = Path(sys.executable), "{}.{}".format(*sys.version_info)
-    if request.python.digest is not None:
+    if request.kind is LayerKind.RUNTIME and request.python.digest is not None:
         report("unpack Python")
-        folder = tree if request.kind is LayerKind.RUNTIME else work / "python"
-        unpack_python(material(request.python.digest), folder)
-        python, used_minor = folder / "bin" / f"python{minor}", minor
-    if request.kind is LayerKind.RUNTIME:
-        name_interpreter(tree, minor)
-        _remove_tools(tree, site_packages)
-    report(f"install {len(request.wheels)} wheels")
+        unpack_python(material(request.python.digest), tree)
+        name_interpreter(tree, request)
+        _remove_tools(tree, layout)
     tree.mkdir(exist_ok=True)
-    target = InstallTarget(
-        prefix=tree,
-        python=python,
-        python_version=request.python.version,
-        platform=request.platform,
+    interpreter = interpreter_for(
+        request, tree=tree, build_python=build_python, material=material, work=work
     )
-    install_wheels(request.wheels, contents, material=material, target=target, work=work)
-    rename_minor(tree, used_minor, minor)
-    if request.kind is not LayerKind.RUNTIME:
-        write_environment(tree, request)
-    make_scripts_relocatable(tree / "bin", python, f"python{minor}")
-    write_lower_scripts(tree / "bin", request.lower_scripts, f"python{minor}")
-    settle_records(site_packages, used_minor=used_minor)
+    report(f"install {len(request.wheels)} wheels")
+    install = _install_windows if request.platform.is_windows else _install_posix
+    install(tree, request, contents, interpreter=interpreter, material=material, work=work)
+    settle_records(tree, layout, used_minor=interpreter.minor)
     if request.modules is not None:
-        _unpack_modules(material(request.modules.digest), site_packages)
+        _unpack_modules(material(request.modules.digest), tree, layout)
     write_layer_configuration(tree, request)
     _remove_bytecode(tree)
     if request.bytecode:
         report("compile bytecode")
-        compile_bytecode(tree, request.install_target, python, jobs)
+        compile_bytecode(tree, layout.library, request.install_target, interpreter.path, jobs)
     return tree
 
 
+def _install_posix(
+    tree: Path,
+    request: BuildRequest,
+    contents: Sequence[WheelTargets],
+    *,
+    interpreter: Interpreter,
+    material: Callable[[Digest], Path],
+    work: Path,
+) -> None:
+    target = InstallTarget(
+        prefix=tree,
+        python=interpreter.path,
+        python_version=request.python.version,
+        platform=request.platform,
+    )
+    install_wheels(request.wheels, contents, material=material, target=target, work=work)
+    rename_minor(tree, interpreter.minor, request.python.minor)
+    if request.kind is not LayerKind.RUNTIME:
+        write_environment(tree, request)
+    make_scripts_relocatable(tree / "bin", interpreter.path, f"python{request.python.minor}")
+    write_lower_scripts(tree / "bin", request.lower_scripts, f"python{request.python.minor}")
+
+
+def _install_windows(
+    tree: Path,
+    request: BuildRequest,
+    contents: Sequence[WheelTargets],
+    *,
+    interpreter: Interpreter,
+    material: Callable[[Digest], Path],
+    work: Path,
+) -> None:
+    install_windows_wheels(request, contents, material=material, tree=tree, work=work)
+    write_lower_launchers(tree, request)
+    if request.kind is not LayerKind.RUNTIME and request.python.digest is not None:
+        write_windows_environment(tree, request, material(request.python.digest), work)
+
+
 def _refuse_reserved(request: BuildRequest, contents: Sequence[WheelTargets]) -> None:
-    reserved = {*reserved_names(request), CONFIGURATION_FILE, POSTINSTALL_FILE}
+    # Folded, because on Windows and macOS a name in other letters is the same file.
+    reserved = {
+        name.casefold() for name in (*reserved_names(request), CONFIGURATION_FILE, POSTINSTALL_FILE)
+    }
     for wheel, targets in zip(request.wheels, contents, strict=True):
-        for name in sorted(reserved & targets.keys()):
+        for name in sorted(name for name in targets if name.casefold() in reserved):
             raise BuildError(
                 "A wheel brings a file that every layer has of its own.",
                 where=f"layer {request.install_target}, {wheel.filename}",
@@ -115,7 +151,8 @@ def _refuse_reserved(request: BuildRequest, contents: Sequence[WheelTargets]) ->
             )
 
 
-def _remove_tools(tree: Path, site_packages: Path) -> None:
+def _remove_tools(tree: Path, layout: TreeLayout) -> None:
+    site_packages = tree / layout.site_packages
     for tool, names in _REMOVED_TOOLS.items():
         for pattern in (*names, f"{tool}-*.dist-info"):
             for path in site_packages.glob(pattern):
@@ -123,11 +160,12 @@ def _remove_tools(tree: Path, site_packages: Path) -> None:
                     shutil.rmtree(path)
                 else:
                     path.unlink()
-        for script in (tree / "bin").glob(f"{tool}*"):
+        for script in (tree / layout.scripts).glob(f"{tool}*"):
             script.unlink()
 
 
-def _unpack_modules(archive: Path, site_packages: Path) -> None:
+def _unpack_modules(archive: Path, tree: Path, layout: TreeLayout) -> None:
+    site_packages = tree / layout.site_packages
     with tarfile.open(archive, mode="r:") as members:
         for member in members:
             target = site_packages / member.name
@@ -141,7 +179,7 @@ def _unpack_modules(archive: Path, site_packages: Path) -> None:
             if target.exists():
                 raise BuildError(
                     "A launch or support module has the name of a file that is there already.",
-                    where=f"layer {site_packages.parents[2].name}",
+                    where=f"layer {tree.name}",
                     found=f"{site_packages.name}/{member.name}",
                     hint="give the module another name",
                 )

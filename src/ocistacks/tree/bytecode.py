@@ -10,8 +10,8 @@ from ocistacks.errors import BuildError
 _SCRIPT = Path(__file__).with_name("compile_bytecode.py")
 
 
-def compile_bytecode(tree: Path, install_target: str, python: Path, jobs: int) -> None:
-    """Compile every Python file below ``tree/lib`` with the interpreter ``python``.
+def compile_bytecode(tree: Path, folder: str, install_target: str, python: Path, jobs: int) -> None:
+    """Compile every Python file below ``tree/folder`` with the interpreter ``python``.
 
     ``jobs`` processes work at a time; the result does not depend on their number.
 
@@ -24,7 +24,7 @@ def compile_bytecode(tree: Path, install_target: str, python: Path, jobs: int) -
             # imported: what a process has read must not depend on how far the others are.
             *(str(python), "-S", "-s", "-B", "-W", "ignore", "-X", "utf8"),
             *("-X", f"pycache_prefix={tree}/nowhere"),
-            *(str(_SCRIPT), str(tree), install_target, str(jobs)),
+            *(str(_SCRIPT), str(tree), folder, install_target, str(jobs)),
         ],
         env={"PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1", "LC_ALL": "C.UTF-8"},
         capture_output=True,

@@ -1,6 +1,6 @@
-"""Run by a layer's own interpreter: compiles all Python files below TREE/lib.
+"""Run by an interpreter of a layer's version: compiles all Python files below TREE/FOLDER.
 
-    python -S -s -B compile_bytecode.py TREE INSTALL_TARGET JOBS
+    python -S -s -B compile_bytecode.py TREE FOLDER INSTALL_TARGET JOBS
 
 What the compiler and marshal write depends on which objects are alive in the process (constants
 that were seen before are shared, objects with more than one reference are marked), and so on what
@@ -56,12 +56,12 @@ def _compile(path: str, shown: str) -> int:
     return 0
 
 
-def main(tree: str, install_target: str, jobs: int) -> None:
+def main(tree: str, folder: str, install_target: str, jobs: int) -> None:
     """Compile the tree with ``jobs`` processes at a time; exit with a message on failure."""
     os.umask(0o022)
     sys.setrecursionlimit(10_000)
     running: dict[int, str] = {}
-    for path in _sources(f"{tree}/lib"):
+    for path in _sources(f"{tree}/{folder}"):
         if len(running) >= jobs:
             _wait(running)
         child = os.fork()
@@ -81,4 +81,4 @@ def _wait(running: dict[int, str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ocistacks.errors import BuildError
 from ocistacks.spec.names import LayerKind
+from ocistacks.tree.layout import tree_layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,11 +46,6 @@ _add_lower_layers()
 '''
 
 
-def site_packages_name(python_minor: str) -> str:
-    """Return the packages' folder relative to a tree, on Linux and macOS."""
-    return f"lib/python{python_minor}/site-packages"
-
-
 def require_known_environment(request: BuildRequest) -> None:
     """Raise BuildError where the Python version needs an environment of an unknown kind."""
     minor = request.python.minor
@@ -64,24 +60,33 @@ def require_known_environment(request: BuildRequest) -> None:
 
 def reserved_names(request: BuildRequest) -> tuple[str, ...]:
     """Return the files, relative to the tree, that no wheel may bring: the layer has its own."""
-    minor = request.python.minor
-    executables = tuple(f"bin/{name}" for name in ("python", "python3", f"python{minor}"))
+    layout = tree_layout(request.platform, request.python.minor)
     if request.kind is LayerKind.RUNTIME:
-        return executables
-    return (*executables, "pyvenv.cfg", f"{site_packages_name(minor)}/{_CHAIN_MODULE}")
+        return layout.interpreters
+    chain = f"{layout.site_packages}/{_CHAIN_MODULE}"
+    return (*layout.environment_interpreters, "pyvenv.cfg", chain)
 
 
-def name_interpreter(tree: Path, python_minor: str) -> None:
-    """Give a runtime's interpreter the names under which other tools look for it."""
+def name_interpreter(tree: Path, request: BuildRequest) -> None:
+    """Give a runtime's interpreter the names under which other tools look for it.
+
+    Windows has no links: an archive for it brings all names.
+    """
+    if request.platform.is_windows:
+        return
     for name in ("python", "python3"):
         path = tree / "bin" / name
         if not path.exists():
-            path.symlink_to(f"python{python_minor}")
+            path.symlink_to(f"python{request.python.minor}")
 
 
 def write_environment(tree: Path, request: BuildRequest) -> None:
-    """Make ``tree`` an environment on the runtime and above the frameworks of ``request``."""
+    """Make ``tree`` an environment on the runtime and above the frameworks of ``request``.
+
+    This is for Linux and macOS; see ``windows_environment`` for the other way.
+    """
     minor = request.python.minor
+    layout = tree_layout(request.platform, minor)
     runtime = request.lower_targets[-1]
     (tree / "pyvenv.cfg").write_text(
         f"include-system-site-packages = false\nversion = {request.python.version}\n"
@@ -91,12 +96,12 @@ def write_environment(tree: Path, request: BuildRequest) -> None:
     (scripts / "python").symlink_to(f"../../{runtime}/bin/python{minor}")
     for name in ("python3", f"python{minor}"):
         (scripts / name).symlink_to("python")
-    site_packages = tree / site_packages_name(minor)
+    site_packages = tree / layout.site_packages
     site_packages.mkdir(parents=True, exist_ok=True)
     (site_packages / _CHAIN_MODULE).write_text(
         _CHAIN.format(
             names=repr(request.lower_targets),
-            up="../" * (site_packages_name(minor).count("/") + 2),
-            site_packages=site_packages_name(minor),
+            up="../" * (layout.site_packages.count("/") + 2),
+            site_packages=layout.site_packages,
         )
     )

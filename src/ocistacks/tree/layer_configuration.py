@@ -2,17 +2,18 @@
 
 ``share/venv/metadata/venvstacks_layer.json`` has venvstacks 0.8's keys and meaning.
 ``postinstall.py`` is what such tools run after unpacking, with any Python; a layer of ours works
-without it, so it only checks that the layers beside it are there, and writes nothing.
+without it, so it only checks that the layers beside it are there, and writes nothing. On Windows
+it is needed (see ``windows_environment``).
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocistacks.spec.names import LayerKind
-from ocistacks.tree.environment import site_packages_name
+from ocistacks.tree.layout import tree_layout
+from ocistacks.tree.windows_environment import windows_postinstall
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,24 +22,6 @@ if TYPE_CHECKING:
 
 CONFIGURATION_FILE = "share/venv/metadata/venvstacks_layer.json"
 POSTINSTALL_FILE = "postinstall.py"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Places:
-    """Where things lie in a layer; ``base_python`` is the interpreter of a runtime."""
-
-    python: str
-    base_python: str
-    site_packages: str
-    shared_libraries: str
-
-
-_WINDOWS = _Places(
-    python="Scripts/python.exe",
-    base_python="python.exe",
-    site_packages="Lib/site-packages",
-    shared_libraries="Library/bin",
-)
 
 _POSTINSTALL = '''"""Checks that this layer has its siblings; there is nothing to install."""
 
@@ -76,7 +59,8 @@ def write_layer_configuration(tree: Path, request: BuildRequest) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(layer_configuration(request), indent=2, sort_keys=True)
     path.write_text(text + "\n")
-    (tree / POSTINSTALL_FILE).write_text(_POSTINSTALL)
+    postinstall = windows_postinstall() if request.platform.is_windows else _POSTINSTALL
+    (tree / POSTINSTALL_FILE).write_text(postinstall)
 
 
 def layer_configuration(request: BuildRequest) -> dict[str, object]:
@@ -86,34 +70,24 @@ def layer_configuration(request: BuildRequest) -> dict[str, object]:
     venvstacks 0.8 names: the interpreter without its version, and the folders of all layers below,
     nearest first, whether or not such a layer has shared libraries.
     """
-    places = _WINDOWS if request.platform.is_windows else _posix(request.python.minor)
-    if request.kind is LayerKind.RUNTIME:
-        python = base_python = places.base_python
-    else:
-        python = places.python
-        base_python = f"../{request.lower_targets[-1]}/{places.base_python}"
+    layout = tree_layout(request.platform, request.python.minor)
+    python = base_python = layout.interpreters[0]
+    if request.kind is not LayerKind.RUNTIME:
+        python = layout.environment_interpreters[0]
+        base_python = f"../{request.lower_targets[-1]}/{base_python}"
     below = [f"../{target}/" for target in request.lower_targets]
     notation = _backslashes if request.platform.is_windows else str
     configuration: dict[str, object] = {
         "python": notation(python),
         "py_version": request.python.version,
         "base_python": notation(base_python),
-        "site_dir": notation(places.site_packages),
-        "pylib_dirs": [notation(layer + places.site_packages) for layer in below],
-        "dynlib_dirs": [notation(layer + places.shared_libraries) for layer in below],
+        "site_dir": notation(layout.site_packages),
+        "pylib_dirs": [notation(layer + layout.site_packages) for layer in below],
+        "dynlib_dirs": [notation(layer + layout.shared_libraries) for layer in below],
     }
     if request.modules is not None:
         configuration["launch_module"] = request.modules.launch_module
     return configuration
-
-
-def _posix(python_minor: str) -> _Places:
-    return _Places(
-        python="bin/python",
-        base_python="bin/python",
-        site_packages=site_packages_name(python_minor),
-        shared_libraries="share/venv/dynlib",
-    )
 
 
 def _backslashes(path: str) -> str:

@@ -10,6 +10,7 @@ import base64
 import csv
 import hashlib
 import io
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import BuildError
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ocistacks.tree.layout import TreeLayout
+
 # Written by the installer about the machine and the moment it ran on.
 _LEFT_OUT = ("uv_cache.json", "direct_url.json", "uv_build.json")
-_SCRIPTS = "../../../bin/"
 
 
-def settle_records(site_packages: Path, *, used_minor: str) -> None:
-    """Make every RECORD below ``site_packages`` true and stable.
+def settle_records(tree: Path, layout: TreeLayout, *, used_minor: str) -> None:
+    """Make every RECORD in the packages' folder of ``tree`` true and stable.
 
     Scripts may have been rewritten since they were installed: their rows are made anew. Rows of
     bytecode go, as the bytecode that came with wheels does. ``used_minor`` is the version of the
@@ -33,25 +35,27 @@ def settle_records(site_packages: Path, *, used_minor: str) -> None:
     Raises:
         BuildError: a list names a script that is not there.
     """
-    for record in sorted(site_packages.glob("*.dist-info/RECORD")):
+    for record in sorted((tree / layout.site_packages).glob("*.dist-info/RECORD")):
         for name in _LEFT_OUT:
             (record.parent / name).unlink(missing_ok=True)
         output = io.StringIO()
-        csv.writer(output, lineterminator="\n").writerows(sorted(_rows(record, used_minor)))
+        csv.writer(output, lineterminator="\n").writerows(sorted(_rows(record, layout, used_minor)))
         record.write_text(output.getvalue(), encoding="utf-8", newline="\n")
 
 
-def _rows(record: Path, used_minor: str) -> Iterator[tuple[str, str, str]]:
+def _rows(record: Path, layout: TreeLayout, used_minor: str) -> Iterator[tuple[str, str, str]]:
     site_packages = record.parent.parent
-    used_headers = f"../../../include/site/python{used_minor}/"
-    headers = f"../../../include/site/{site_packages.parent.name}/"
+    up = "../" * (layout.site_packages.count("/") + 1)
+    scripts = f"{up}{layout.scripts}/"
+    headers = f"{up}{layout.headers}/"
+    used_headers = f"{up}{PurePosixPath(layout.headers).with_name(f'python{used_minor}')}/"
     left_out = {f"{record.parent.name}/{name}" for name in _LEFT_OUT}
     with record.open(encoding="utf-8", newline="") as stream:
         for written, row_hash, size in csv.reader(stream):
             name = written.replace(used_headers, headers)
             if name in left_out or "__pycache__" in name.split("/"):
                 continue
-            if name.startswith(_SCRIPTS):
+            if name.startswith(scripts):
                 yield (name, *_hash_and_size(site_packages / name, record))
             else:
                 yield (name, row_hash, size)
@@ -64,7 +68,7 @@ def _hash_and_size(path: Path, record: Path) -> tuple[str, str]:
     except FileNotFoundError as error:
         raise BuildError(
             "A script that a wheel installs is missing.",
-            where=f"{record.parent.name}: bin/{path.name}",
+            where=f"{record.parent.name}: {path.parent.name}/{path.name}",
             hint="two packages of the layer may claim the same name; lock one of them only",
         ) from error
     text = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

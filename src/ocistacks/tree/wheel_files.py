@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ocistacks.digests import Digest
     from ocistacks.request.model import WheelInput
+    from ocistacks.tree.layout import TreeLayout
 
 _HASHES = {"sha256", "sha384", "sha512"}
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
@@ -39,7 +40,7 @@ def check_wheels(
     wheels: Sequence[WheelInput],
     *,
     material: Callable[[Digest], Path],
-    python_minor: str,
+    layout: TreeLayout,
     jobs: int,
 ) -> tuple[WheelTargets, ...]:
     """Check each wheel against its RECORD and return what each of them would install.
@@ -49,7 +50,7 @@ def check_wheels(
     """
 
     def check(wheel: WheelInput) -> WheelTargets:
-        return _checked(material(wheel.digest), wheel.filename, python_minor)
+        return _checked(material(wheel.digest), wheel.filename, layout)
 
     with ThreadPoolExecutor(jobs) as pool:
         return tuple(pool.map(check, wheels))
@@ -81,10 +82,10 @@ def in_batches(targets: Sequence[Mapping[str, str]]) -> tuple[tuple[int, ...], .
     return tuple(map(tuple, batches))
 
 
-def _checked(path: Path, filename: str, python_minor: str) -> WheelTargets:
+def _checked(path: Path, filename: str, layout: TreeLayout) -> WheelTargets:
     try:
         with zipfile.ZipFile(path) as archive:
-            return _checked_archive(archive, filename, python_minor)
+            return _checked_archive(archive, filename, layout)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError) as error:
         raise BuildError(
             "A wheel cannot be read.",
@@ -95,7 +96,7 @@ def _checked(path: Path, filename: str, python_minor: str) -> WheelTargets:
         ) from error
 
 
-def _checked_archive(archive: zipfile.ZipFile, filename: str, python_minor: str) -> WheelTargets:
+def _checked_archive(archive: zipfile.ZipFile, filename: str, layout: TreeLayout) -> WheelTargets:
     members = [member for member in archive.infolist() if not member.is_dir()]
     record = _record_name(members, filename)
     hashes = _hashes(archive.read(record))
@@ -121,8 +122,11 @@ def _checked_archive(archive: zipfile.ZipFile, filename: str, python_minor: str)
         )
     folder = PurePosixPath(record).parent
     return {
-        **{_target(name, python_minor): content for name, content in targets.items()},
-        **{f"bin/{name}": value for name, value in declared_scripts(archive, str(folder))},
+        **{_target(name, layout): content for name, content in targets.items()},
+        **{
+            f"{layout.scripts}/{name}{layout.script_suffix}": value
+            for name, value in declared_scripts(archive, str(folder))
+        },
     }
 
 
@@ -164,16 +168,15 @@ def _fault(archive: zipfile.ZipFile, member: zipfile.ZipInfo, expected: str) -> 
     return None if found == value.rstrip("=") else f"{algorithm}={found}, not {expected}"
 
 
-def _target(name: str, python_minor: str) -> str:
+def _target(name: str, layout: TreeLayout) -> str:
     """Return where a wheel's file goes, relative to the tree (the ``*.data`` folders' rules)."""
-    site_packages = f"lib/python{python_minor}/site-packages"
     top, _, below = name.partition("/")
     scheme, _, rest = below.partition("/")
     if not top.endswith(".data") or not rest:
-        return f"{site_packages}/{name}"
+        return f"{layout.site_packages}/{name}"
     folders = {
         "data": "",
-        "headers": f"include/site/python{python_minor}/{top.partition('-')[0]}/",
-        "scripts": "bin/",
+        "headers": f"{layout.headers}/{top.partition('-')[0]}/",
+        "scripts": f"{layout.scripts}/",
     }
-    return folders.get(scheme, f"{site_packages}/") + rest
+    return folders.get(scheme, f"{layout.site_packages}/") + rest

@@ -2,9 +2,11 @@
 
 import base64
 import hashlib
+import io
 import json
 import os
 import subprocess
+import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
@@ -68,8 +70,7 @@ class Workshop:
 
     def modules(self, launch_module, files):
         """Make the tar of an application's modules."""
-        source = self.folder / f"{launch_module}-modules"
-        source.mkdir()
+        source = Path(tempfile.mkdtemp(dir=self.folder, prefix="modules-"))
         for path, text in files.items():
             (source / path).write_text(text)
         archive = source.with_suffix(".tar")
@@ -99,13 +100,30 @@ class Workshop:
         }
         return BuildRequest(**{**given, **changes})
 
-    def assemble(self, request, *, jobs=2):
+    def archive(self, name, files):
+        """Make a Python archive of a few files, and return its digest."""
+        path = self.folder / f"{name}.tar.gz"
+        with tarfile.open(path, "w:gz") as archive:
+            for place, text in files.items():
+                member = tarfile.TarInfo(f"python/{place}")
+                member.size, member.mode = len(text.encode()), 0o755
+                archive.addfile(member, io.BytesIO(text.encode()))
+        digest = Digest.of_file(path)
+        self.materials[digest] = path
+        return digest
+
+    def assemble(self, request, *, jobs=2, build_python=None):
         """Assemble the tree of a request in a new folder, as a builder does."""
         work = Path(tempfile.mkdtemp(dir=self.folder, prefix="work-"))
         before = os.umask(0o022)
         try:
             return assemble_tree(
-                request, material=self.material, work=work, jobs=jobs, report=lambda _step: None
+                request,
+                material=self.material,
+                work=work,
+                jobs=jobs,
+                report=lambda _step: None,
+                build_python=build_python,
             )
         finally:
             os.umask(before)

@@ -42,7 +42,7 @@ def sources(tmp_path_factory, python):
 def compiled(tree, lib, python, jobs):
     """Compile a copy of a folder; return the bytecode: path -> content."""
     shutil.copytree(lib, tree / "lib")
-    compile_bytecode(tree, "framework-x", python, jobs)
+    compile_bytecode(tree, "lib", "framework-x", python, jobs)
     return {path.relative_to(tree): path.read_bytes() for path in tree.rglob("*.pyc")}
 
 
@@ -86,7 +86,7 @@ def test_an_interpreter_that_fails_is_told_of(sources, tmp_path):
     shutil.copytree(sources, tmp_path / "tree" / "lib")
     (tmp_path / "tree" / "lib" / "__pycache__").write_text("in the way of a folder")
     with pytest.raises(BuildError) as caught:
-        compile_bytecode(tmp_path / "tree", "framework-x", Path(sys.executable), 1)
+        compile_bytecode(tmp_path / "tree", "lib", "framework-x", Path(sys.executable), 1)
     message = str(caught.value)
     assert message.startswith(
         "The layer's bytecode cannot be compiled.\n  where: layer framework-x\n  found: "

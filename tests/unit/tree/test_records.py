@@ -3,8 +3,11 @@
 import pytest
 
 from ocistacks.errors import BuildError
+from ocistacks.platforms import Platform
+from ocistacks.tree.layout import tree_layout
 from ocistacks.tree.records import settle_records
 
+LAYOUT = tree_layout(Platform.LINUX_X86_64, "3.13")
 WRITTEN = """\
 plain.py,sha256=abc,3
 __pycache__/plain.cpython-313.pyc,sha256=def,4
@@ -36,14 +39,14 @@ def record(tmp_path):
 def test_rows_are_brought_up_to_date_and_in_order(record, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "plain").write_text("abc")
-    settle_records(record.parents[1], used_minor="3.11")
+    settle_records(tmp_path, LAYOUT, used_minor="3.11")
     assert record.read_text().splitlines() == SETTLED.splitlines()
     assert not record.with_name("uv_cache.json").exists()
 
 
-def test_a_script_that_is_missing_is_told_of(record):
+def test_a_script_that_is_missing_is_told_of(record, tmp_path):
     with pytest.raises(BuildError) as caught:
-        settle_records(record.parents[1], used_minor="3.11")
+        settle_records(tmp_path, LAYOUT, used_minor="3.11")
     assert str(caught.value) == (
         "A script that a wheel installs is missing.\n"
         "  where: plain-1.0.dist-info: bin/plain\n"
@@ -52,5 +55,5 @@ def test_a_script_that_is_missing_is_told_of(record):
 
 
 def test_a_tree_without_packages_is_no_fault(tmp_path):
-    settle_records(tmp_path, used_minor="3.13")
+    settle_records(tmp_path, LAYOUT, used_minor="3.13")
     assert list(tmp_path.iterdir()) == []
