@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from ocistacks.blob.pack import pack_tree
-from ocistacks.digests import Digest
-from ocistacks.errors import DigestError, OcistacksError
+from ocistacks.builder.received import verify_material
+from ocistacks.errors import OcistacksError
 from ocistacks.request.model import BuildRequest
 from ocistacks.tree.assemble import assemble_tree
 
@@ -42,7 +42,7 @@ def _build(work: Path, materials: Path, jobs: int) -> str:
     request = BuildRequest.model_validate_json((work / REQUEST_FILE).read_bytes())
     _say("verify materials")
     for digest in request.material_digests:
-        _verify(materials / digest.hex, digest)
+        verify_material(materials / digest.hex, digest)
     build = work / "build"
     build.mkdir()
     tree = assemble_tree(
@@ -63,17 +63,6 @@ def _build(work: Path, materials: Path, jobs: int) -> str:
             threads=jobs,
         )
     return blob.model_dump_json()
-
-
-def _verify(path: Path, expected: Digest) -> None:
-    found = Digest.of_file(path) if path.is_file() else "no such file"
-    if found != expected:
-        raise DigestError(
-            "A material did not reach the builder whole.",
-            found=found,
-            expected=expected,
-            hint="build again; if it stays so, remove the volume ocistacks-materials",
-        )
 
 
 def _say(step: str) -> None:

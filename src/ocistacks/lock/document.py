@@ -69,6 +69,11 @@ def to_toml(pylock: Pylock, environment_name: str) -> str:
         "# Made by: ocistacks lock\n"
         "# Lock the stack again to change it.\n"
     )
+    return pylock_text(pylock, header)
+
+
+def pylock_text(pylock: Pylock, header: str) -> str:
+    """Return the text of a pylock file that begins with the comment lines ``header``."""
     return header + tomli_w.dumps(_plain(_document(pylock)), indent=2)
 
 
