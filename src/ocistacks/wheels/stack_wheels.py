@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from ocistacks.errors import MissingWheelError, NotFoundError
+from ocistacks.files import unwritable
 from ocistacks.lock import uv
 from ocistacks.lock.document import layer_pylock
 from ocistacks.lock.local_wheels import with_absolute_places
@@ -57,8 +58,14 @@ def build_named(builds: WheelBuilds, requirements: Sequence[Requirement]) -> lis
                 ),
                 replace(runtime, platforms=(builds.options.platform,)),
             )
-            if not any(fits(result, layer) for result in made):
-                made.append(builds.build(requirement, layer))
+            if any(fits(result, layer) for result in made):
+                continue
+            made.append(builds.build(requirement, layer))
+            if not fits(made[-1], layer):
+                builds.reporter.say(
+                    f"warning: layer {layer.environment_name} cannot take "
+                    f"{made[-1].wheel.filename}: its linux_target is {layer.linux_target}"
+                )
         results += made
     return results
 
@@ -128,7 +135,10 @@ class _Search:
 
 
 def _layers(builds: WheelBuilds) -> list[LayerSpec]:
-    """Return the stack's layers for the builder's platform, narrowed to it."""
+    """Return the stack's layers for the builder's platform, narrowed to it.
+
+    The output folder is there from now on: it may be one that the stack's `find-links` names.
+    """
     platform = builds.options.platform
     layers = [
         replace(layer, platforms=(platform,))
@@ -143,12 +153,15 @@ def _layers(builds: WheelBuilds) -> list[LayerSpec]:
             expected=platform,
             hint="build the wheels on a machine of the stack's own platform",
         )
+    try:
+        builds.options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(builds.options.output, error) from error
     return layers
 
 
 def _with_wheels(stack: StackSpec, folder: Path) -> dict[str, Any]:
     places: Any = stack.uv_configuration.get("find-links", ())
-    folder.mkdir(parents=True, exist_ok=True)
     return {**stack.uv_configuration, "find-links": [*places, str(folder.absolute())]}
 
 
