@@ -161,7 +161,13 @@ def _layers(builds: WheelBuilds) -> list[LayerSpec]:
 
 
 def _with_wheels(stack: StackSpec, folder: Path) -> dict[str, Any]:
-    places: Any = stack.uv_configuration.get("find-links", ())
+    """Return uv's settings with the output folder among its places, once."""
+    declared: Any = stack.uv_configuration.get("find-links", ())
+    places = [
+        place
+        for place in declared
+        if "://" in place or (stack.folder / place).resolve() != folder.resolve()
+    ]
     return {**stack.uv_configuration, "find-links": [*places, str(folder.absolute())]}
 
 
