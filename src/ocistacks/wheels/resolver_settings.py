@@ -117,7 +117,7 @@ def _extra_requirements(name: str, configuration: Mapping[str, Any]) -> tuple[st
         if canonicalize_name(package) == name:
             listed += entries if isinstance(entries, list) else [entries]
     try:
-        return tuple(str(Requirement(str(_plain_entry(entry)))) for entry in listed)
+        return tuple(str(Requirement(_requirement_text(entry))) for entry in listed)
     except InvalidRequirement as error:
         raise UsageError(
             "A build requirement cannot be read.",
@@ -127,10 +127,12 @@ def _extra_requirements(name: str, configuration: Mapping[str, Any]) -> tuple[st
         ) from error
 
 
-def _plain_entry(entry: object) -> object:
-    if isinstance(entry, Mapping) and not entry.get("match-runtime"):
-        return entry.get("requirement", "")
-    return entry
+def _requirement_text(entry: object) -> str:
+    if not isinstance(entry, Mapping):
+        return str(entry)
+    if entry.get("match-runtime"):
+        raise InvalidRequirement(f"match-runtime of {entry.get('requirement')}")
+    return str(entry.get("requirement", ""))
 
 
 def _of_package(name: str, tables: object) -> dict[str, Any]:
