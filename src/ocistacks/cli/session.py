@@ -100,10 +100,11 @@ class StackSession:
         from ocistacks.lock.lock_stack import lock_stack
 
         return lock_stack(
-            self.stack, resolve_python=self._pythons(), options=options, reporter=self.reporter
+            self.stack, resolve_python=self.pythons(), options=options, reporter=self.reporter
         )
 
-    def _pythons(self) -> PythonResolver:
+    def pythons(self) -> PythonResolver:
+        """Return what finds the Pythons of the stack's runtimes."""
         from ocistacks.builder.python_runtimes import RuntimePythons
 
         return RuntimePythons(
@@ -135,7 +136,7 @@ class StackSession:
         from ocistacks.request.plan import plan_stack, wheels_below_applications
 
         locks = pin_pythons(
-            read_locks(self.stack, environment_names), self.platforms, self._pythons()
+            read_locks(self.stack, environment_names), self.platforms, self.pythons()
         )
         scripts = scripts_of_wheels(
             wheels_below_applications(self.stack, locks, self.platforms, environment_names),

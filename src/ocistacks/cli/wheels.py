@@ -9,10 +9,10 @@ import typer
 
 from ocistacks.cli.options import (
     BuilderBaseOption,
-    BuilderOption,
-    PythonOption,
-    QuietOption,
+    PythonFromOption,
+    SettingsOptions,
     SpecArgument,
+    TalkOptions,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 def wheels(
     spec: SpecArgument,
+    settings: SettingsOptions,
+    talk: TalkOptions,
     packages: Annotated[
         list[str] | None,
         typer.Argument(
@@ -31,19 +33,15 @@ def wheels(
         ),
     ] = None,
     output_dir: Annotated[
-        Path | None,
-        typer.Option(
-            "--output-dir", metavar="DIR", help="Where wheels go; by default wheels, beside SPEC."
-        ),
-    ] = None,
+        Path,
+        typer.Option("--output-dir", help="The folder for wheels, from the specification's."),
+    ] = Path("wheels"),
     force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
     upgrade: Annotated[
         bool, typer.Option("--upgrade", help="Take the newest of what builds require.")
     ] = False,
-    builder: BuilderOption = None,
-    python_from: PythonOption = "auto",
+    python_from: PythonFromOption = "auto",
     builder_base: BuilderBaseOption = None,
-    quiet: QuietOption = False,
 ) -> None:
     """Build wheels of packages that have none, from their sdists, without network."""
     from ocistacks.cli.session import BuilderFlags, stack_session
@@ -54,12 +52,12 @@ def wheels(
 
     named = _requirements(packages or ())
     flags = BuilderFlags(builder_base=builder_base, python_origin=python_from)
-    with stack_session(spec, overrides={"builder": builder}, flags=flags, quiet=quiet) as session:
+    with stack_session(spec, settings=settings, flags=flags, talk=talk) as session:
         builds = WheelBuilds(
             stack=session.stack,
             store=session.store,
             options=WheelOptions(
-                output=output_dir or session.stack.folder / "wheels",
+                output=session.folder(output_dir),
                 platform=Platform.of_this_machine(),
                 environment=session.environment,
                 force=force,

@@ -6,24 +6,18 @@ sdist and what the sdist asks for. With it the next run, and another machine, bu
 
 from __future__ import annotations
 
-import tempfile
-import tomllib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.pylock import Pylock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, LockError
 from ocistacks.files import write_text_atomically
-from ocistacks.lock import uv
-from ocistacks.lock.document import layer_pylock, platforms_of, pylock_text
-from ocistacks.lock.local_wheels import with_absolute_places, with_relative_wheels
-from ocistacks.lock.missing_wheels import require_wheels
-from ocistacks.lock.project import environment_markers, project_hash
+from ocistacks.lock.document import platforms_of, pylock_text
+from ocistacks.lock.project import resolver_inputs_hash
 from ocistacks.lock.read import read_pylock
+from ocistacks.lock.resolve import Resolution, resolve_layer
 from ocistacks.lock.wheels import choose_wheel
 from ocistacks.request.materials import Material, wheel_material
 from ocistacks.request.model import WheelInput
@@ -31,9 +25,14 @@ from ocistacks.spec.model import runtime_of
 from ocistacks.wheels.resolver_settings import requirements_project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
+    from packaging.pylock import Pylock
+
+    from ocistacks.lock.options import LockOptions
     from ocistacks.platforms import Platform
+    from ocistacks.request.index_login import IndexLogin
     from ocistacks.spec.model import LayerSpec, StackSpec
     from ocistacks.wheels.model import SdistInput
 
@@ -109,51 +108,46 @@ def lock_requirements(
     extra: Sequence[str],
     layer: LayerSpec,
     stack: StackSpec,
-    *,
-    environment: Mapping[str, str],
-    upgrade: bool = False,
+    options: LockOptions,
 ) -> BuildLock:
     """Return the lock of the sdist's ``own`` requirements and ``extra`` ones, and write it.
 
-    uv is not asked where ``known`` is of the same; what it pins stays where it still fits, but for
-    an ``upgrade``.
+    uv is not asked where ``known`` is of the same, unless the options say to upgrade; what it pins
+    stays where it still fits.
 
     Raises:
         LockError: they cannot be locked, to wheels.
     """
     project = requirements_project({*own, *extra}, layer, stack.uv_configuration)
-    inputs = project_hash(project)
+    inputs = resolver_inputs_hash(project, layer.platforms)
     same = known.pylock is not None and known.record.resolver_inputs_hash == inputs
-    if same and not upgrade:
+    if same and not options.upgrade:
         return known
     record = known.record.model_copy(
         update={"requirements": tuple(own), "resolver_inputs_hash": inputs}
     )
-    with tempfile.TemporaryDirectory(prefix="ocistacks-build-") as folder:
-        try:
-            text = uv.resolve(
-                with_absolute_places(project, stack.folder),
-                subject=f"the build of {record.sdist}",
-                platforms=environment_markers(layer),
-                python_minor=runtime_of(layer).python_minor,
-                folder=Path(folder),
-                pylock=known.path,
-                environment=environment,
-                upgrade=upgrade,
-            )
-            resolved = layer_pylock(Pylock.from_dict(tomllib.loads(text)), layer, (), {})
-            require_wheels(resolved, layer)
-        except LockError as error:
-            raise LockError(
-                f"What the build of {record.sdist} requires cannot be locked.",
-                where=f"{', '.join(sorted({*own, *extra}))}",
-                found=error.found,
-                expected=error.expected,
-                hint="build a requirement that has no wheel with ocistacks wheels SPEC NAME, and "
-                "name the folder in find-links; or bound it with build-constraint-dependencies",
-            ) from error
+    resolution = Resolution(
+        layer=layer,
+        project=project,
+        lower_packages=(),
+        stack_folder=stack.folder,
+        lock_folder=known.path.parent,
+        previous=known.pylock,
+    )
+    try:
+        resolved = resolve_layer(resolution, options)
+    except LockError as error:
+        build = f"the build of {record.sdist}"
+        raise LockError(
+            f"What {build} requires cannot be locked.",
+            where=", ".join(sorted({*own, *extra})),
+            found=(error.found or "").replace(f"layer {layer.environment_name}", build),
+            expected=error.expected,
+            hint="build a requirement that has no wheel with ocistacks wheels SPEC NAME; or bound "
+            "it with build-constraint-dependencies in [tool.uv]",
+        ) from error
     table = {_TOOL: {_KEY: record.model_dump(mode="json")}}
-    pylock = replace(with_relative_wheels(resolved, known.path.parent), tool=table)
+    pylock = replace(resolved, tool=table)
     header = (
         f"# What the wheel of {record.sdist} is built with (DO NOT EDIT)\n"
         "# Made by: ocistacks wheels\n"
@@ -163,7 +157,7 @@ def lock_requirements(
 
 
 def locked_wheels(
-    lock: BuildLock, layer: LayerSpec, platform: Platform, indexes: Iterable[Mapping[str, object]]
+    lock: BuildLock, layer: LayerSpec, platform: Platform, logins: Iterable[IndexLogin]
 ) -> tuple[tuple[WheelInput, ...], tuple[Material, ...]]:
     """Return the wheels that a lock has for a platform, and where each can be had."""
     inputs: list[WheelInput] = []
@@ -173,7 +167,7 @@ def locked_wheels(
         wheel = choose_wheel(package, layer, platform, minor)
         if wheel is None or platform not in platforms_of(package, layer):
             continue
-        material = wheel_material(package, wheel, lock.path.parent, tuple(indexes))
+        material = wheel_material(package, wheel, lock.path.parent, logins)
         materials.append(material)
         inputs.append(
             WheelInput(

@@ -15,9 +15,11 @@ from ocistacks.builder.task import Builder, Task
 from ocistacks.digests import Digest
 from ocistacks.errors import BuildError, DigestError, EngineError
 from ocistacks.files import atomic_file
-from ocistacks.lock.layer_pins import previous_pins, runtime_pins
+from ocistacks.lock.layer_pins import runtime_pins
+from ocistacks.lock.options import LockOptions
 from ocistacks.lock.paths import LockPaths
-from ocistacks.lock.read import read_pylock
+from ocistacks.lock.read import read_layer_lock
+from ocistacks.request.index_login import index_logins
 from ocistacks.request.materials import Material, python_material
 from ocistacks.request.model import PythonInput
 from ocistacks.spec.model import runtime_of
@@ -80,6 +82,18 @@ class WheelOptions:
     force: bool = False
     upgrade: bool = False
 
+    def locking(self, stack: StackSpec) -> LockOptions:
+        """Return how uv resolves what is built with: with the wheels that are there already."""
+        named: Any = stack.uv_configuration.get("find-links", ())
+        places = {(stack.folder / place).resolve() for place in named if "://" not in place}
+        output = self.output.resolve()
+        return LockOptions(
+            platforms=(self.platform,),
+            environment=self.environment,
+            local_wheels=() if output in places else (output,),
+            upgrade=self.upgrade,
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WheelBuilds:
@@ -135,7 +149,7 @@ class WheelBuilds:
         settings: BuildSettings,
         layer: LayerSpec,
     ) -> tuple[BuiltWheel, Outcome]:
-        indexes: Any = self.stack.uv_configuration.get("index", ())
+        logins = index_logins(self.stack.uv_configuration)
         own = lock.record.requirements
         for _round in range(_ROUNDS):
             if own or settings.requirements:
@@ -145,10 +159,9 @@ class WheelBuilds:
                     settings.requirements,
                     layer,
                     self.stack,
-                    environment=self.options.environment,
-                    upgrade=self.options.upgrade,
+                    self.options.locking(self.stack),
                 )
-            wheels, materials = locked_wheels(lock, layer, self.options.platform, indexes)
+            wheels, materials = locked_wheels(lock, layer, self.options.platform, logins)
             request = WheelRequest(
                 platform=self.options.platform,
                 python=PythonInput(
@@ -181,8 +194,9 @@ class WheelBuilds:
         """Return the Python that the runtime's lock pins, else the one that it would pin."""
         runtime, platform = runtime_of(layer), self.options.platform
         paths = LockPaths.of_layer(self.stack.folder, runtime.environment_name)
-        previous = previous_pins(read_pylock(paths.pylock), paths)
-        return runtime_pins(runtime, previous, (platform,), self.resolve_python, upgrade=False)[
+        lock = read_layer_lock(runtime, paths)
+        pins = lock.pins if lock is not None else {}
+        return runtime_pins(runtime, pins, (platform,), self.resolve_python, upgrade=False)[
             platform
         ]
 

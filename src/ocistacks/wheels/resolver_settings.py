@@ -15,7 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from ocistacks.errors import UsageError
-from ocistacks.lock.project import resolver_project
+from ocistacks.lock.project import for_platforms_alone, resolver_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,6 +78,7 @@ def sdist_project(
 ) -> dict[str, Any]:
     """Return the project by which uv tells which sdist a requirement takes."""
     project = resolver_project(layer, _without(configuration), lower_packages)
+    project = for_platforms_alone(project, layer)
     settings = {key: value for key, value in project["tool"]["uv"].items() if key != "no-build"}
     settings["no-binary-package"] = [requirement.name]
     return _requiring([f"{requirement.name}{requirement.specifier}"], project, settings)

@@ -10,19 +10,18 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from packaging.pylock import Pylock
 
 from ocistacks.digests import Digest
 from ocistacks.errors import LockError, UsageError
-from ocistacks.http_session import without_secrets
 from ocistacks.lock import uv
 from ocistacks.lock.local_wheels import local_path, with_absolute_places
-from ocistacks.lock.project import environment_markers
-from ocistacks.request.materials import Material, index_at
-from ocistacks.spec.model import runtime_of
+from ocistacks.redaction import without_secrets
+from ocistacks.request.index_login import index_logins, login_for
+from ocistacks.request.materials import Material
 from ocistacks.wheels.model import SdistInput
 from ocistacks.wheels.resolver_settings import sdist_project
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from packaging.pylock import Package
     from packaging.requirements import Requirement
 
+    from ocistacks.request.index_login import IndexLogin
     from ocistacks.spec.model import LayerSpec, StackSpec
 
 
@@ -69,15 +69,11 @@ def find_sdist(
     name = requirement.name
     with tempfile.TemporaryDirectory(prefix="ocistacks-sdist-") as folder:
         try:
-            text = uv.resolve(
+            text = uv.pin(
                 with_absolute_places(project, stack.folder),
-                subject=f"the sdist of {name}",
-                platforms=environment_markers(layer),
-                python_minor=runtime_of(layer).python_minor,
+                layer=layer,
                 folder=Path(folder),
-                pylock=Path(folder) / "none.toml",
                 environment=environment,
-                dependencies=False,
             )
         except LockError as error:
             raise LockError(
@@ -96,11 +92,10 @@ def find_sdist(
                 found=", ".join(str(package.name) for package in packages) or "nothing",
                 expected="one package with an sdist",
             )
-        indexes: Any = stack.uv_configuration.get("index", ())
-        return _located(found[0], Path(folder), indexes)
+        return _located(found[0], Path(folder), index_logins(stack.uv_configuration))
 
 
-def _located(package: Package, folder: Path, indexes: Iterable[Mapping[str, Any]]) -> Sdist:
+def _located(package: Package, folder: Path, logins: Iterable[IndexLogin]) -> Sdist:
     sdist = package.sdist
     if sdist is None or package.version is None:
         raise TypeError(package.name)
@@ -121,7 +116,7 @@ def _located(package: Package, folder: Path, indexes: Iterable[Mapping[str, Any]
         size=sdist.size,
         url=sdist.url if path is None else None,
         path=path,
-        index=index_at(sdist.url, indexes) if path is None and sdist.url else None,
+        login=login_for(sdist.url, None, logins) if path is None and sdist.url else None,
     )
     given = SdistInput(
         name=package.name,

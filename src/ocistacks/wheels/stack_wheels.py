@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
-import tomllib
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packaging.pylock import Package, PackageWheel, Pylock
+from packaging.pylock import Package, PackageWheel
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from ocistacks.errors import MissingWheelError, NotFoundError
+from ocistacks.errors import NotFoundError, UnresolvedError
 from ocistacks.files import unwritable
-from ocistacks.lock import uv
-from ocistacks.lock.document import layer_pylock
-from ocistacks.lock.local_wheels import with_absolute_places
-from ocistacks.lock.missing_wheels import require_wheels
 from ocistacks.lock.paths import LockPaths
-from ocistacks.lock.project import environment_markers, resolver_project
+from ocistacks.lock.project import resolver_project
+from ocistacks.lock.read import read_pylock
+from ocistacks.lock.resolve import Resolution, resolve_layer
 from ocistacks.lock.shared import is_shared
 from ocistacks.lock.wheels import choose_wheel
 from ocistacks.spec.model import lower_layers, runtime_of
@@ -28,7 +23,7 @@ from ocistacks.spec.model import lower_layers, runtime_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ocistacks.spec.model import LayerSpec, RuntimeSpec, StackSpec
+    from ocistacks.spec.model import LayerSpec, RuntimeSpec
     from ocistacks.wheels.build_wheel import WheelBuilds, WheelResult
 
 
@@ -104,7 +99,7 @@ class _Search:
         while True:
             try:
                 resolved = self._resolved(layer, lower)
-            except MissingWheelError as error:
+            except UnresolvedError as error:
                 wanted = [name for name in error.packages if name not in tried]
                 if not wanted:
                     raise
@@ -118,19 +113,17 @@ class _Search:
 
     def _resolved(self, layer: LayerSpec, lower: Sequence[Package]) -> list[Package]:
         stack, options = self.builds.stack, self.builds.options
-        project = resolver_project(layer, _with_wheels(stack, options.output), lower)
-        with tempfile.TemporaryDirectory(prefix="ocistacks-wheels-") as folder:
-            text = uv.resolve(
-                with_absolute_places(project, stack.folder),
-                subject=f"layer {layer.environment_name}",
-                platforms=environment_markers(layer),
-                python_minor=runtime_of(layer).python_minor,
-                folder=Path(folder),
-                pylock=LockPaths.of_layer(stack.folder, layer.environment_name).pylock,
-                environment=options.environment,
-            )
-        pylock = layer_pylock(Pylock.from_dict(tomllib.loads(text)), layer, lower, {})
-        require_wheels(pylock, layer)
+        paths = LockPaths.of_layer(stack.folder, layer.environment_name)
+        resolution = Resolution(
+            layer=layer,
+            project=resolver_project(layer, stack.uv_configuration, lower),
+            lower_packages=lower,
+            stack_folder=stack.folder,
+            lock_folder=paths.folder,
+            previous=read_pylock(paths.pylock),
+        )
+        # What a build is made with is upgraded by an upgrade, not what the layer is made of.
+        pylock = resolve_layer(resolution, replace(options.locking(stack), upgrade=False))
         return [package for package in pylock.packages if not is_shared(package)]
 
 
@@ -158,17 +151,6 @@ def _layers(builds: WheelBuilds) -> list[LayerSpec]:
     except OSError as error:
         raise unwritable(builds.options.output, error) from error
     return layers
-
-
-def _with_wheels(stack: StackSpec, folder: Path) -> dict[str, Any]:
-    """Return uv's settings with the output folder among its places, once."""
-    declared: Any = stack.uv_configuration.get("find-links", ())
-    places = [
-        place
-        for place in declared
-        if "://" in place or (stack.folder / place).resolve() != folder.resolve()
-    ]
-    return {**stack.uv_configuration, "find-links": [*places, str(folder.absolute())]}
 
 
 def _asks_for(layer: LayerSpec, name: str) -> bool:

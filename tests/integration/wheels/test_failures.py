@@ -141,12 +141,12 @@ def test_a_build_requirement_without_a_wheel(stack, index, refusal):
         "    Because wheelless-tool==1.0 has no usable wheels and only wheelless-tool==1.0 is "
         "available, we can conclude that all versions of wheelless-tool cannot be used.\n"
         "    And because the build of demanding-1.0.tar.gz depends on wheelless-tool, we can "
-        "conclude that your requirements are unsatisfiable.\n"
+        "conclude that the build of demanding-1.0.tar.gz's requirements are unsatisfiable.\n"
         "    hint: Wheels are required for `wheelless-tool` because building from source is "
         "disabled for all packages (i.e., with `--no-build`)\n"
         "  expected: a wheel of every package for linux_x86_64\n"
-        "  hint: build a requirement that has no wheel with ocistacks wheels SPEC NAME, and name "
-        "the folder in find-links; or bound it with build-constraint-dependencies"
+        "  hint: build a requirement that has no wheel with ocistacks wheels SPEC NAME; or bound "
+        "it with build-constraint-dependencies in [tool.uv]"
     )
 
 
@@ -158,7 +158,7 @@ def test_a_version_that_no_index_has(stack, index, refusal):
         "No sdist of wheelless can be found.\n"
         "  where: layer py, wheelless==2.0\n"
         "  found: No solution found when resolving dependencies for linux_x86_64\n"
-        "    Because there is no version of wheelless==2.0 and the sdist of wheelless depends on "
+        "    Because there is no version of wheelless==2.0 and layer py depends on "
         "wheelless==2.0, we can conclude that your requirements are unsatisfiable.\n"
         "  hint: name a version that an index has the sdist of, or check the indexes in [tool.uv]"
     )
@@ -181,7 +181,7 @@ def test_a_wheel_that_the_layer_cannot_take(stack, index, refusal):
     with pytest.raises(OcistacksError) as caught:
         stack.build()
 
-    assert type(caught.value).__name__ == "MissingWheelError"
+    assert type(caught.value).__name__ == "UnsolvableError"
     assert caught.value.packages == ("chosen",)
     assert "chosen<2" in caught.value.found, caught.value.found
     assert set(stack.wheels()) == {"choosy-1.0-py3-none-any.whl", "chosen-2.0-py3-none-any.whl"}
