@@ -4,6 +4,7 @@ OcistacksError                1
 ├── UsageError                2   the command line or a setting makes no sense
 ├── SpecError                 3   venvstacks.toml is wrong
 ├── LockError                 4   a layer cannot be locked, or its lock is missing or stale
+│   └── UnresolvedError       4   no set of packages fits a layer
 ├── BuildError                5   a layer could not be built
 │   └── EngineError           5   no engine answers, or it refuses
 ├── NotFoundError             6   a tag, manifest, blob, layer or application is not there
@@ -71,6 +72,14 @@ class LockError(OcistacksError):
     """A layer cannot be locked, or its lock is missing or stale."""
 
     exit_code = 4
+
+
+class UnresolvedError(LockError):
+    """No set of packages fits a layer; ``packages`` are those that lack a wheel, normalised."""
+
+    def __init__(self, what: str, *, packages: tuple[str, ...] = (), **parts: str | None) -> None:
+        super().__init__(what, **parts)
+        self.packages = packages
 
 
 class BuildError(OcistacksError):

@@ -195,5 +195,16 @@ def test_a_store_that_cannot_be_written(command_line, pushed, tmp_path):
 def test_version_and_help(command_line):
     assert command_line.succeed("--version").startswith("ocistacks ")
     told = command_line.succeed("--help")
-    for command in ("show", "lock", "build", "publish", "push", "pull", "run", "builder", "schema"):
+    for command in (
+        "show",
+        "lock",
+        "build",
+        "publish",
+        "push",
+        "pull",
+        "run",
+        "builder",
+        "schema",
+        "wheels",
+    ):
         assert f"  {command} " in told

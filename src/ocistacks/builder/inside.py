@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 from ocistacks.blob.pack import pack_tree
+from ocistacks.builder.received import verify_material
 from ocistacks.digests import Digest
-from ocistacks.errors import DigestError, OcistacksError
+from ocistacks.errors import OcistacksError
 from ocistacks.request.model import BuildRequest
 from ocistacks.tree.assemble import assemble_tree
 
@@ -50,7 +51,7 @@ def _build(work: Path, materials: Path, jobs: int, build_python: Digest | None) 
     _say("verify materials")
     extra = () if build_python is None else (build_python,)
     for digest in (*request.material_digests, *extra):
-        _verify(materials / digest.hex, digest)
+        verify_material(materials / digest.hex, digest)
     build = work / "build"
     build.mkdir()
     tree = assemble_tree(
@@ -72,17 +73,6 @@ def _build(work: Path, materials: Path, jobs: int, build_python: Digest | None) 
             threads=jobs,
         )
     return blob.model_dump_json()
-
-
-def _verify(path: Path, expected: Digest) -> None:
-    found = Digest.of_file(path) if path.is_file() else "no such file"
-    if found != expected:
-        raise DigestError(
-            "A material did not reach the builder whole.",
-            found=found,
-            expected=expected,
-            hint="build again; if it stays so, remove the volume ocistacks-materials",
-        )
 
 
 def _say(step: str) -> None:

@@ -96,6 +96,13 @@ class LocalBuilder:
     def run(self, task: Task, *, output: Path, on_step: Callable[[str], None]) -> str:
         """Run a task in a new folder of the store; see ``Builder.run``."""
         self.prepare(task.toolchain)
+        if task.foreign_code and self._roots[task.toolchain] is None:
+            raise EngineError(
+                f"{task.name} is not built here: its code could read this machine's files.",
+                where=f"builder {self.name}",
+                expected="bubblewrap or unshare with user namespaces, and apt for a toolchain",
+                hint="use --builder docker or podman",
+            )
         with self._store.temporary_folder() as work:
             for name, content in task.files.items():
                 (work / name).write_bytes(content)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from uv import find_uv_bin
+
 import ocistacks
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 PREFIX_PLACE: Final = "/ocistacks/python"
 PACKAGES_PLACE: Final = "/ocistacks/packages"
+USER_PLACE: Final = "/ocistacks/user"
+"""What the interpreter takes for the user's own prefix: there it looks for uv (``find_uv_bin``)."""
+
 _METADATA: Final = ("*.dist-info", "*.egg-info")
 
 
@@ -41,13 +46,16 @@ def this_interpreter() -> MovedInterpreter:
             Path(ocistacks.__file__).parent.parent,
             *distribution_folders(map(Path, sys.path)),
         ),
+        tool_folder=Path(find_uv_bin()).parent,
     )
 
 
 def moved_interpreter(
-    *, prefix: Path, name: str, package_folders: Iterable[Path]
+    *, prefix: Path, name: str, package_folders: Iterable[Path], tool_folder: Path
 ) -> MovedInterpreter:
     """Return how ``PREFIX/bin/NAME`` is called with ``package_folders`` on its path, in order.
+
+    ``tool_folder`` is where uv lies.
 
     A virtual environment is not needed for that: its packages are one of the folders.
     """
@@ -59,6 +67,7 @@ def moved_interpreter(
         else:
             places.append(f"{PACKAGES_PLACE}/{len(folders)}")
             folders[places[-1]] = folder
+    folders[f"{USER_PLACE}/bin"] = tool_folder
     return MovedInterpreter(
         executable=f"{PREFIX_PLACE}/bin/{name}",
         folders=folders,
@@ -66,6 +75,7 @@ def moved_interpreter(
             # An interpreter with a shared libpython was linked to find it at its own prefix.
             "LD_LIBRARY_PATH": f"{PREFIX_PLACE}/lib",
             "PYTHONPATH": os.pathsep.join(places),
+            "PYTHONUSERBASE": USER_PLACE,
         },
     )
 

@@ -32,7 +32,8 @@ class Task:
     The module runs in a folder that holds ``files`` and the empty ``folders``. It finds each
     material under its hexadecimal digest in a folder whose path ``arguments`` is told, tells its
     steps on stderr, writes its answer as the last line of stdout, and leaves ``output`` in the
-    folder.
+    folder. A builder refuses a task that runs ``foreign_code``, the code of a package, where it
+    cannot keep this machine's files from it.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Task:
     output: str
     folders: tuple[str, ...] = ()
     toolchain: Toolchain = "builder"
+    foreign_code: bool = False
 
 
 class Builder(Protocol):

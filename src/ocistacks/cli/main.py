@@ -22,6 +22,7 @@ from ocistacks.cli.push import push
 from ocistacks.cli.run import run
 from ocistacks.cli.schema import schema
 from ocistacks.cli.show import show
+from ocistacks.cli.wheels import wheels
 from ocistacks.errors import OcistacksError
 
 # What flags are that are not given. Without it typer has pydantic convert their None, and to import
@@ -38,7 +39,7 @@ app = typer.Typer(
         "default_map": _UNSET,
     },
 )
-COMMANDS = (show, lock, build, publish, local_export, push, pull, run, schema)
+COMMANDS = (show, wheels, lock, build, publish, local_export, push, pull, run, schema)
 for command in COMMANDS:
     app.command()(grouped(command))
 app.add_typer(builder, name="builder")

@@ -41,6 +41,14 @@ BuilderBaseOption = Annotated[
         help="The image that the builder image is made from.",
     ),
 ]
+PythonFromOption = Annotated[
+    Literal["auto", "standalone", "source"],
+    typer.Option(
+        "--python-from",
+        envvar="OCISTACKS_PYTHON_FROM",
+        help="Where Python comes from: prebuilt, or compiled from the release tarball.",
+    ),
+]
 BuildDirOption = Annotated[
     Path,
     typer.Option("--build-dir", help="The folder of built layers, from the specification's."),
@@ -227,14 +235,7 @@ class LockingOptions:
             help="Lock what included layers stand on, too.",
         ),
     ] = False
-    python_from: Annotated[
-        Literal["auto", "standalone", "source"],
-        typer.Option(
-            "--python-from",
-            envvar="OCISTACKS_PYTHON_FROM",
-            help="Where Python comes from: prebuilt, or compiled from the release tarball.",
-        ),
-    ] = "auto"
+    python_from: PythonFromOption = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)

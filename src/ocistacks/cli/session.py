@@ -100,10 +100,11 @@ class StackSession:
         from ocistacks.lock.lock_stack import lock_stack
 
         return lock_stack(
-            self.stack, resolve_python=self._resolve_python, options=options, reporter=self.reporter
+            self.stack, resolve_python=self.resolve_python, options=options, reporter=self.reporter
         )
 
-    def _resolve_python(self, runtime: RuntimeSpec, platform: Platform) -> PythonPin:
+    def resolve_python(self, runtime: RuntimeSpec, platform: Platform) -> PythonPin:
+        """Return the pin of a runtime's Python, which lies in the store then."""
         from ocistacks.builder.python_runtimes import RuntimePythons
 
         pythons = RuntimePythons(
@@ -136,7 +137,7 @@ class StackSession:
         from ocistacks.request.plan import plan_stack, wheels_below_applications
 
         locks = pin_pythons(
-            read_locks(self.stack, environment_names), self.platforms, self._resolve_python
+            read_locks(self.stack, environment_names), self.platforms, self.resolve_python
         )
         scripts = scripts_of_wheels(
             wheels_below_applications(self.stack, locks, self.platforms, environment_names),
@@ -202,7 +203,7 @@ class StackSession:
             self.plans(environment_names),
             store=self.store,
             open_builder=self.open_builder,
-            resolve_python=self._pythons(),
+            resolve_python=self.resolve_python,
             options=options,
             reporter=self.reporter,
         )

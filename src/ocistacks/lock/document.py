@@ -62,13 +62,18 @@ def platforms_of(package: Package, layer: LayerSpec) -> tuple[Platform, ...]:
 
 def to_toml(pylock: Pylock, environment_name: str) -> str:
     """Return the text of the pylock file (PyPA "pylock.toml" 1.0)."""
-    import tomli_w
-
     header = (
         f"# Locked requirements for {environment_name} (DO NOT EDIT)\n"
         "# Made by: ocistacks lock\n"
         "# Lock the stack again to change it.\n"
     )
+    return pylock_text(pylock, header)
+
+
+def pylock_text(pylock: Pylock, header: str) -> str:
+    """Return the text of a pylock file that begins with the comment lines ``header``."""
+    import tomli_w
+
     return header + tomli_w.dumps(_plain(_document(pylock)), indent=2)
 
 

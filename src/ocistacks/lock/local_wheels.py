@@ -18,7 +18,7 @@ from ocistacks.errors import LockError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from packaging.pylock import Package, PackageWheel, Pylock
+    from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
 
 _LISTS_OF_PLACES = ("find-links", "extra-index-url")
 
@@ -49,13 +49,13 @@ def with_relative_wheels(pylock: Pylock, lock_folder: Path) -> Pylock:
     )
 
 
-def local_path(wheel: PackageWheel, lock_folder: Path) -> Path | None:
-    """Return where a locked wheel lies on this machine, None if it is to be fetched."""
-    if wheel.path is not None:
+def local_path(source: PackageWheel | PackageSdist, lock_folder: Path) -> Path | None:
+    """Return where a locked file lies on this machine, None if it is to be fetched."""
+    if source.path is not None:
         # As text: a link in the way to the lock must not change what `..` means.
-        return Path(os.path.normpath(lock_folder / wheel.path))
-    if wheel.url is not None and urlsplit(wheel.url).scheme == "file":
-        return Path(url2pathname(urlsplit(wheel.url).path))
+        return Path(os.path.normpath(lock_folder / source.path))
+    if source.url is not None and urlsplit(source.url).scheme == "file":
+        return Path(url2pathname(urlsplit(source.url).path))
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ocistacks.errors import LockError
+from ocistacks.errors import UnresolvedError
 from ocistacks.lock.document import platforms_of
 from ocistacks.lock.shared import is_shared
 from ocistacks.lock.wheels import choose_wheel
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ocistacks.spec.model import LayerSpec
 
 
-class MissingWheelsError(LockError):
+class MissingWheelsError(UnresolvedError):
     """Packages have no wheel for a platform that needs them."""
 
 
@@ -47,12 +47,13 @@ def require_wheels(pylock: Pylock, layer: LayerSpec) -> None:
         faults.append(f"{wheel.package} {wheel.version} on {wheel.platform}: {names}{more}")
     raise MissingWheelsError(
         f"Layer {layer.environment_name} cannot be locked: packages have no wheel that fits.",
+        packages=tuple(dict.fromkeys(wheel.package for wheel in missing)),
         where=f"layer {layer.environment_name}",
         found="\n    ".join(["these wheels only:", *faults]),
         expected=f"wheels for CPython {runtime_of(layer).python_minor}, "
         f"{layer.linux_target} or older on Linux, macOS {layer.macosx_target} or older",
         hint=f"{_narrower(missing, layer)}, raise linux_target or macosx_target, choose another "
-        "version, or build the wheel and add its folder with find-links",
+        "version, or build the wheels: ocistacks wheels SPEC",
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
-from ocistacks.errors import LockError
+from ocistacks.errors import LockError, UnresolvedError
 from ocistacks.lock.project import PROJECT_PREFIX, environment_markers
 from ocistacks.lock.stand_in_python import write_stand_in
 from ocistacks.redaction import without_secrets
@@ -40,6 +42,7 @@ _HIDDEN_VARIABLES = frozenset(
 )
 _PREFIXED = re.compile(r"^\s*(error|warning|cause):\s*")
 _UNSOLVABLE = "No solution found"
+_WHEEL_REQUIRED = re.compile(r"hint: Wheels are required for `([^`]+)`")
 _IGNORED_SETTINGS = "during settings discovery"
 """uv only warns of a setting that it does not know, and then ignores all others with it."""
 _NO_NEWS = (
@@ -55,8 +58,8 @@ _FIRST_LINES, _LAST_LINES = 10, 20
 """What is shown of a long explanation: it ends with what follows from it all."""
 
 
-class UnsolvableError(LockError):
-    """There is no set of packages that fits."""
+class UnsolvableError(UnresolvedError):
+    """There is no set of packages that fits; ``packages`` are those that uv has sdists of alone."""
 
 
 def resolve(
@@ -102,6 +105,32 @@ def resolve(
     return exported.stdout
 
 
+def pin(
+    project: Mapping[str, Any], *, layer: LayerSpec, folder: Path, environment: Mapping[str, str]
+) -> str:
+    """Return uv's pylock text for a project's own requirements, without what these depend on.
+
+    uv then reads what the indexes say and opens no package, neither wheel nor sdist.
+
+    Raises:
+        UnsolvableError: uv finds no solution.
+        LockError: no index answers, or uv refuses its settings.
+    """
+    (folder / "pyproject.toml").write_bytes(tomli_w.dumps(project).encode())
+    compiled = _run(
+        [
+            *("pip", "compile", "pyproject.toml", "--universal", "--no-deps", "--no-header"),
+            *("--format", "pylock.toml", "--no-python-downloads"),
+            *("--python", sys.executable, "--python-version", runtime_of(layer).python_minor),
+        ],
+        folder,
+        environment,
+    )
+    if compiled.returncode != 0 or _IGNORED_SETTINGS in compiled.stderr:
+        raise _failure(project, layer, compiled.stderr)
+    return compiled.stdout
+
+
 def _run(
     arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
@@ -136,13 +165,17 @@ def _failure(project: Mapping[str, Any], layer: LayerSpec, stderr: str) -> LockE
         )
     named = [text for text in constraints if Requirement(text).name in _NAME.findall(told)]
     within = f", within {', '.join(named)} (layers below, constraint-dependencies)" if named else ""
+    packages = tuple(dict.fromkeys(map(canonicalize_name, _WHEEL_REQUIRED.findall(stderr))))
     return UnsolvableError(
         f"Layer {layer_name} cannot be locked: uv finds no set of packages for it.",
+        packages=packages,
         where=f"layer {layer_name}",
         found=told,
         expected=f"a wheel of every package for {', '.join(platforms)}{within}",
-        hint="relax the requirement, narrow the layer's platforms, or add an index "
-        "that has the wheels",
+        hint="build the missing wheels: ocistacks wheels SPEC; or relax the requirement"
+        if packages
+        else "relax the requirement, narrow the layer's platforms, or add an index that has the "
+        "wheels",
     )
 
 

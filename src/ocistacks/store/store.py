@@ -41,6 +41,7 @@ _FOLDERS = (
     "trees",
     "deployments",
     "builds",
+    "wheels",
     "pythons",
     "scripts",
     "toolchains",

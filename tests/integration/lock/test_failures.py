@@ -35,7 +35,11 @@ def refused(stack, refusal):
     return refused
 
 
-def unsolvable(*told):
+RELAX = "relax the requirement, narrow the layer's platforms, or add an index that has the wheels"
+BUILD = "build the missing wheels: ocistacks wheels SPEC; or relax the requirement"
+
+
+def unsolvable(*told, hint=RELAX):
     listed = "\n    ".join(told)
     return (
         "UnsolvableError",
@@ -44,8 +48,7 @@ def unsolvable(*told):
             "  where: layer py\n"
             f"  found: {listed}\n"
             "  expected: a wheel of every package for linux_x86_64, win_amd64\n"
-            "  hint: relax the requirement, narrow the layer's platforms, or add an index that has "
-            "the wheels"
+            f"  hint: {hint}"
         ),
     )
 
@@ -74,7 +77,7 @@ def unfit(*told, narrower="narrow the platforms"):
             "  expected: wheels for CPython 3.13, glibc@2.28 or older on Linux, macOS 13.0 or "
             "older\n"
             f"  hint: {narrower}, raise linux_target or macosx_target, choose another version, or "
-            "build the wheel and add its folder with find-links"
+            "build the wheels: ocistacks wheels SPEC"
         ),
     )
 
@@ -90,6 +93,7 @@ def test_a_package_without_any_wheel(refused, index):
         "are unsatisfiable.",
         "hint: Wheels are required for `source` because building from source is disabled for all "
         "packages (i.e., with `--no-build`)",
+        hint=BUILD,
     )
 
 

@@ -19,17 +19,20 @@ def test_packages_in_the_prefix_move_with_it_and_others_get_places_of_their_own(
             Path("/home/me/venv/lib/python3.12/site-packages"),
             Path("/home/me/checkout/src"),
         ],
+        tool_folder=Path("/home/me/venv/bin"),
     )
     assert moved.executable == "/ocistacks/python/bin/python3.12"
     assert dict(moved.folders) == {
         "/ocistacks/python": Path("/usr"),
         "/ocistacks/packages/1": Path("/home/me/checkout/src"),
         "/ocistacks/packages/2": Path("/home/me/venv/lib/python3.12/site-packages"),
+        "/ocistacks/user/bin": Path("/home/me/venv/bin"),
     }
     assert dict(moved.environment) == {
         "LD_LIBRARY_PATH": "/ocistacks/python/lib",
         "PYTHONPATH": "/ocistacks/packages/1:/ocistacks/python/lib/python3/dist-packages"
         ":/ocistacks/packages/2",
+        "PYTHONUSERBASE": "/ocistacks/user",
     }
 
 

@@ -1,0 +1,1 @@
+"""Wheels for packages that have none: built from their sdists, in isolation."""
