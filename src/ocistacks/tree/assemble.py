@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ocistacks.errors import BuildError, UnsafeContentError
 from ocistacks.spec.names import LayerKind
 from ocistacks.tree.bytecode import compile_bytecode
+from ocistacks.tree.dynamic_libraries import add_dynamic_libraries
 from ocistacks.tree.environment import (
     require_known_environment,
     reserved_names,
@@ -25,6 +26,7 @@ from ocistacks.tree.layer_configuration import (
 )
 from ocistacks.tree.python_archive import unpack_python
 from ocistacks.tree.records import settle_records
+from ocistacks.tree.run_paths import LINKS_FOLDER
 from ocistacks.tree.scripts import make_scripts_relocatable, write_lower_scripts
 from ocistacks.tree.wheel_files import check_wheels
 
@@ -57,7 +59,8 @@ def assemble_tree(
     ``material`` gives the verified file of a digest; ``report`` is told each step.
 
     Raises:
-        BuildError: uv or the interpreter fails, or a wheel's RECORD lies.
+        BuildError: uv, the interpreter or patchelf fails, a wheel's RECORD lies, or shared
+            libraries clash.
         UnsafeContentError: a material holds what must not be unpacked.
     """
     require_known_environment(request)
@@ -90,7 +93,10 @@ def assemble_tree(
         write_environment(tree, request)
     make_scripts_relocatable(tree / "bin", python, f"python{minor}")
     write_lower_scripts(tree / "bin", request.lower_scripts, f"python{minor}")
-    settle_records(site_packages, used_minor=used_minor)
+    report("link shared libraries")
+    installed = {name for targets in contents for name in targets}
+    rewritten = add_dynamic_libraries(tree, request, installed, jobs=jobs)
+    settle_records(site_packages, used_minor=used_minor, rewritten=rewritten)
     if request.modules is not None:
         _unpack_modules(material(request.modules.digest), site_packages)
     write_layer_configuration(tree, request)
@@ -104,7 +110,8 @@ def assemble_tree(
 def _refuse_reserved(request: BuildRequest, contents: Sequence[WheelTargets]) -> None:
     reserved = {*reserved_names(request), CONFIGURATION_FILE, POSTINSTALL_FILE}
     for wheel, targets in zip(request.wheels, contents, strict=True):
-        for name in sorted(reserved & targets.keys()):
+        links = {name for name in targets if name.startswith(f"{LINKS_FOLDER}/")}
+        for name in sorted(links | (reserved & targets.keys())):
             raise BuildError(
                 "A wheel brings a file that every layer has of its own.",
                 where=f"layer {request.install_target}, {wheel.filename}",

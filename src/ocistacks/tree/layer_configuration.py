@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ocistacks.spec.names import LayerKind
 from ocistacks.tree.environment import site_packages_name
+from ocistacks.tree.run_paths import LINKS_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ def layer_configuration(request: BuildRequest) -> dict[str, object]:
         "pylib_dirs": [
             f"../{target}/{site_packages_name(minor)}" for target in request.lower_targets
         ],
-        "dynlib_dirs": [],
+        "dynlib_dirs": [f"../{target}/{LINKS_FOLDER}" for target in request.lower_targets],
     }
     if request.modules is not None:
         configuration["launch_module"] = request.modules.launch_module

@@ -97,6 +97,7 @@ def test_what_is_no_wheel_is_refused(workshop):
         ("greedy-1.0.data/data/pyvenv.cfg", "pyvenv.cfg"),
         ("greedy-1.0.data/scripts/python3", "bin/python3"),
         ("greedy-1.0.data/data/postinstall.py", "postinstall.py"),
+        ("greedy-1.0.data/data/share/venv/dynlib/x.so", "share/venv/dynlib/x.so"),
     ],
 )
 def test_a_wheel_cannot_replace_what_makes_the_layer(workshop, path, name):
@@ -216,7 +217,7 @@ def test_the_layer_describes_itself_as_venvstacks_does(workshop):
     described = json.loads((tree / "share/venv/metadata/venvstacks_layer.json").read_text())
     assert described == {
         "base_python": "../runtime/bin/python3.13",
-        "dynlib_dirs": [],
+        "dynlib_dirs": ["../framework-y@2/share/venv/dynlib", "../runtime/share/venv/dynlib"],
         "launch_module": "demo",
         "py_version": "3.13.5",
         "pylib_dirs": [f"../framework-y@2/{SITE_PACKAGES}", f"../runtime/{SITE_PACKAGES}"],
