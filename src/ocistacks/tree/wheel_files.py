@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from ocistacks.errors import BuildError
 from ocistacks.tree.entry_points import declared_scripts
 
@@ -173,7 +175,7 @@ def _target(name: str, python_minor: str) -> str:
         return f"{site_packages}/{name}"
     folders = {
         "data": "",
-        "headers": f"include/site/python{python_minor}/{top.partition('-')[0]}/",
+        "headers": f"include/site/python{python_minor}/{canonicalize_name(top.split('-')[0])}/",
         "scripts": "bin/",
     }
     return folders.get(scheme, f"{site_packages}/") + rest
