@@ -76,6 +76,8 @@ class BuildRequest(_Frozen):
     wheels: tuple[WheelInput, ...]
     lower_scripts: tuple[ScriptInput, ...] = ()
     """Of an application: the console scripts of the layers below, by name, the nearest layer's."""
+    dynlib_exclude: tuple[str, ...] = ()
+    """Patterns of shared libraries that are not offered to other layers, each once, sorted."""
     modules: ModulesInput | None
     bytecode: bool
     compression: Literal["zstd", "gzip"]

@@ -157,6 +157,7 @@ def _plan_layer(
         lower_targets=tuple(below.lock.install_target for below in lower),
         wheels=tuple(sorted((wheel for _, wheel in chosen.wheels), key=lambda wheel: wheel.name)),
         lower_scripts=_lower_scripts(layer, lower, scripts),
+        dynlib_exclude=tuple(sorted(set(layer.dynlib_exclude))),
         modules=_modules_input(layer),
         bytecode=settings.bytecode,
         compression=settings.compression,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ocistacks.errors import BuildError, UnsafeContentError
 from ocistacks.spec.names import LayerKind
 from ocistacks.tree.bytecode import compile_bytecode
+from ocistacks.tree.dynamic_libraries import add_dynamic_libraries
 from ocistacks.tree.environment import (
     name_interpreter,
     require_known_environment,
@@ -25,6 +26,7 @@ from ocistacks.tree.layer_configuration import (
 from ocistacks.tree.layout import tree_layout
 from ocistacks.tree.python_archive import unpack_python
 from ocistacks.tree.records import settle_records
+from ocistacks.tree.run_paths import LINKS_FOLDER
 from ocistacks.tree.scripts import make_scripts_relocatable, write_lower_scripts
 from ocistacks.tree.wheel_files import check_wheels
 from ocistacks.tree.windows_environment import write_windows_environment
@@ -65,7 +67,8 @@ def assemble_tree(
     layer's own does; the tree is the same.
 
     Raises:
-        BuildError: uv or the interpreter fails, or a wheel's RECORD lies.
+        BuildError: uv, the interpreter or patchelf fails, a wheel's RECORD lies, or shared
+            libraries clash.
         UnsafeContentError: a material holds what must not be unpacked.
     """
     require_known_environment(request)
@@ -87,7 +90,10 @@ def assemble_tree(
     report(f"install {len(request.wheels)} wheels")
     install = _install_windows if request.platform.is_windows else _install_posix
     install(tree, request, contents, interpreter=interpreter, material=material, work=work)
-    settle_records(tree, layout, used_minor=interpreter.minor)
+    report("link shared libraries")
+    installed = {name for targets in contents for name in targets}
+    rewritten = add_dynamic_libraries(tree, request, installed, jobs=jobs)
+    settle_records(tree, layout, used_minor=interpreter.minor, rewritten=rewritten)
     if request.modules is not None:
         _unpack_modules(material(request.modules.digest), tree, layout)
     write_layer_configuration(tree, request)
@@ -142,7 +148,8 @@ def _refuse_reserved(request: BuildRequest, contents: Sequence[WheelTargets]) ->
         name.casefold() for name in (*reserved_names(request), CONFIGURATION_FILE, POSTINSTALL_FILE)
     }
     for wheel, targets in zip(request.wheels, contents, strict=True):
-        for name in sorted(name for name in targets if name.casefold() in reserved):
+        links = {name for name in targets if name.casefold().startswith(f"{LINKS_FOLDER}/")}
+        for name in sorted(links | {name for name in targets if name.casefold() in reserved}):
             raise BuildError(
                 "A wheel brings a file that every layer has of its own.",
                 where=f"layer {request.install_target}, {wheel.filename}",

@@ -10,13 +10,14 @@ import base64
 import csv
 import hashlib
 import io
+import os
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import BuildError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from ocistacks.tree.layout import TreeLayout
@@ -25,25 +26,34 @@ if TYPE_CHECKING:
 _LEFT_OUT = ("uv_cache.json", "direct_url.json", "uv_build.json")
 
 
-def settle_records(tree: Path, layout: TreeLayout, *, used_minor: str) -> None:
+def settle_records(
+    tree: Path, layout: TreeLayout, *, used_minor: str, rewritten: Collection[Path] = ()
+) -> None:
     """Make every RECORD in the packages' folder of ``tree`` true and stable.
 
-    Scripts may have been rewritten since they were installed: their rows are made anew. Rows of
-    bytecode go, as the bytecode that came with wheels does. ``used_minor`` is the version of the
-    interpreter that laid out the wheels, which shows in the paths of headers.
+    Scripts may have been rewritten since they were installed, and the files ``rewritten`` have:
+    their rows are made anew. Rows of bytecode go, as the bytecode that came with wheels does.
+    ``used_minor`` is the version of the interpreter that laid out the wheels, which shows in the
+    paths of headers.
 
     Raises:
         BuildError: a list names a script that is not there.
     """
-    for record in sorted((tree / layout.site_packages).glob("*.dist-info/RECORD")):
+    site_packages = tree / layout.site_packages
+    changed = {os.path.relpath(path, site_packages) for path in rewritten}
+    for record in sorted(site_packages.glob("*.dist-info/RECORD")):
         for name in _LEFT_OUT:
             (record.parent / name).unlink(missing_ok=True)
         output = io.StringIO()
-        csv.writer(output, lineterminator="\n").writerows(sorted(_rows(record, layout, used_minor)))
+        csv.writer(output, lineterminator="\n").writerows(
+            sorted(_rows(record, layout, used_minor, changed))
+        )
         record.write_text(output.getvalue(), encoding="utf-8", newline="\n")
 
 
-def _rows(record: Path, layout: TreeLayout, used_minor: str) -> Iterator[tuple[str, str, str]]:
+def _rows(
+    record: Path, layout: TreeLayout, used_minor: str, changed: Collection[str]
+) -> Iterator[tuple[str, str, str]]:
     site_packages = record.parent.parent
     up = "../" * (layout.site_packages.count("/") + 1)
     scripts = f"{up}{layout.scripts}/"
@@ -55,7 +65,7 @@ def _rows(record: Path, layout: TreeLayout, used_minor: str) -> Iterator[tuple[s
             name = written.replace(used_headers, headers)
             if name in left_out or "__pycache__" in name.split("/"):
                 continue
-            if name.startswith(scripts):
+            if name.startswith(scripts) or name in changed:
                 yield (name, *_hash_and_size(site_packages / name, record))
             else:
                 yield (name, row_hash, size)

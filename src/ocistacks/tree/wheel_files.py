@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from ocistacks.errors import BuildError
 from ocistacks.tree.entry_points import declared_scripts
 
@@ -176,7 +178,7 @@ def _target(name: str, layout: TreeLayout) -> str:
         return f"{layout.site_packages}/{name}"
     folders = {
         "data": "",
-        "headers": f"{layout.headers}/{top.partition('-')[0]}/",
+        "headers": f"{layout.headers}/{canonicalize_name(top.split('-')[0])}/",
         "scripts": f"{layout.scripts}/",
     }
     return folders.get(scheme, f"{layout.site_packages}/") + rest

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -46,7 +47,10 @@ class Workshop:
     def wheel(self, name, files, *, entry_points="", record=lambda rows: rows):
         """Make a wheel; ``record`` may change its rows: name -> (hash, size)."""
         information = f"{name}-1.0.dist-info"
-        contents = {path: text.encode() for path, text in files.items()}
+        contents = {
+            path: content.encode() if isinstance(content, str) else content
+            for path, content in files.items()
+        }
         contents[f"{information}/METADATA"] = (
             f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()
         )
@@ -162,6 +166,23 @@ def runtime(tmp_path_factory, make_workshop):
     request = shop.request("runtime", kind=LayerKind.RUNTIME, wheels=(wheel,))
     tree = shop.assemble(request)
     return shop.pack(tree), tree
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """A function that makes a shared object of C source; further words are the compiler's."""
+    compiler = shutil.which("gcc")
+    assert compiler, "these tests need gcc: apt-get install gcc libc6-dev"
+
+    def make(source, name, *words):
+        path = tmp_path_factory.mktemp("compiled") / name
+        text = path.with_name("source.c")
+        text.write_text(source)
+        command = [compiler, "-shared", "-fPIC", "-o", path, text, *words]
+        subprocess.run([*map(str, command)], check=True)
+        return path
+
+    return make
 
 
 @pytest.fixture

@@ -97,6 +97,7 @@ def test_what_is_no_wheel_is_refused(workshop):
         ("greedy-1.0.data/data/pyvenv.cfg", "pyvenv.cfg"),
         ("greedy-1.0.data/scripts/python3", "bin/python3"),
         ("greedy-1.0.data/data/postinstall.py", "postinstall.py"),
+        ("greedy-1.0.data/data/share/venv/dynlib/x.so", "share/venv/dynlib/x.so"),
     ],
 )
 def test_a_wheel_cannot_replace_what_makes_the_layer(workshop, path, name):

@@ -149,6 +149,14 @@ def test_an_application_has_the_scripts_of_the_layers_below_the_nearest_first(pl
     assert plan(packages)["app-run"].input_digest != planned["app-run"].input_digest
 
 
+def test_libraries_that_are_left_out_are_a_part_of_the_request(plan):
+    field = 'versioned = true\ndynlib_exclude = ["x/**", "libx.*", "x/**"]\n'
+    planned = plan({}, text=STACK.replace("versioned = true\n", field))
+    assert planned["framework-f"].request.dynlib_exclude == ("libx.*", "x/**")
+    assert planned["framework-f"].input_digest != plan({})["framework-f"].input_digest
+    assert planned["app-run"].request == plan({})["app-run"].request
+
+
 def test_shared_packages_and_other_platforms_are_not_installed(plan):
     packages = package("s", marker="sys_platform == 'from_lower_layer'")
     packages += package("w", {}, marker="sys_platform == 'win32'")
