@@ -62,7 +62,11 @@ def publish_selected(
         reporter=session.reporter,
     )
     layout = LayoutReference(folder=output / LAYOUT_FOLDER, tag="latest")
-    sent = send_stack(session, session.present(), layout) if options.layout else None
+    sent = (
+        send_stack(session, session.present(), layout, needs_images=False)
+        if options.layout
+        else None
+    )
     return PublishedStack(archives=archives, layout=layout, sent=sent)
 
 

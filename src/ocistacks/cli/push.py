@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from ocistacks.cli.options import (
     BuilderOptions,
     InsecureOption,
-    ReferenceArgument,
     SettingsOptions,
     SpecArgument,
     TalkOptions,
 )
 
+if TYPE_CHECKING:
+    from ocistacks.oci.reference import LayoutReference, RegistryReference
+    from ocistacks.spec.model import StackSpec
+
 
 def push(
     spec: SpecArgument,
-    reference: ReferenceArgument,
     settings: SettingsOptions,
     builder: BuilderOptions,
     talk: TalkOptions,
+    reference: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[REFERENCE]",
+            help="HOST/REPOSITORY[:TAG] in a registry, or oci:FOLDER[:TAG] on disk; by default the "
+            "setting repository.",
+        ),
+    ] = None,
     insecure: InsecureOption = False,
 ) -> None:
     """Send a stack to a registry or an image layout; nothing that is there already is sent."""
@@ -28,8 +40,10 @@ def push(
     from ocistacks.cli.tables import size
     from ocistacks.oci.reference import parse_reference
 
-    target = parse_reference(reference)
+    # A reference that is none is told before anything else is looked at.
+    target = parse_reference(reference) if reference is not None else None
     with stack_session(spec, settings=settings, flags=builder.flags(), talk=talk) as session:
+        target = target or _of_settings(session.stack)
         sent = send_stack(session, session.build(), target, insecure=insecure)
     summary = sent.summary
     typer.echo(
@@ -38,3 +52,17 @@ def push(
     )
     for name in sent.image_tags:
         typer.echo(f"application image: {name}")
+
+
+def _of_settings(stack: StackSpec) -> LayoutReference | RegistryReference:
+    from ocistacks.errors import UsageError
+    from ocistacks.oci.reference import DEFAULT_TAG, parse_reference
+
+    if stack.settings.repository is None:
+        raise UsageError(
+            "It is not said where the stack is pushed to.",
+            where=str(stack.path),
+            expected="a reference behind the specification, or the setting repository",
+            hint="ocistacks push SPEC HOST/REPOSITORY:TAG",
+        )
+    return parse_reference(f"{stack.settings.repository}:{DEFAULT_TAG}")

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ocistacks.errors import UsageError
+from ocistacks.errors import AuthError, NotFoundError, TransferError, UsageError
 from ocistacks.oci.assemble_stack import assemble_stack
 from ocistacks.oci.assembled_source import AssembledSource
 from ocistacks.oci.base_image import SETTING_HINT, read_base_image
@@ -44,8 +44,12 @@ def send_stack(
     target: LayoutReference | RegistryReference,
     *,
     insecure: bool = False,
+    needs_images: bool = True,
 ) -> SentStack:
     """Send the objects of a built stack; its tag moves last, when all else is there.
+
+    Without ``needs_images``, a default base image that cannot be had is a warning, and there are no
+    application images then.
 
     Raises:
         OcistacksError: of any kind; the tag has not moved then.
@@ -56,11 +60,19 @@ def send_stack(
         if name != NO_BASE_IMAGE:
             reference = _base_reference(name)
             base_source = opened.enter_context(open_source(reference, environment=environment))
-            bases = {
-                platform: read_base_image(base_source, reference, platform)
-                for platform in session.platforms
-                if platform.is_linux
-            }
+            try:
+                bases = {
+                    platform: read_base_image(base_source, reference, platform)
+                    for platform in session.platforms
+                    if platform.is_linux
+                }
+            except (AuthError, NotFoundError, TransferError) as error:
+                if needs_images or "base_image" in session.stack.settings.model_fields_set:
+                    raise
+                session.reporter.say(
+                    f"warning: no application images are made: {error.what} ({name}); "
+                    f"--base-image names another"
+                )
         objects = assemble_stack(layers, bases, tag=target.tag or DEFAULT_TAG)
         source = AssembledSource(
             (*objects.artifacts, *objects.images),
