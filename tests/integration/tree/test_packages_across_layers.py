@@ -3,6 +3,7 @@
 import pytest
 
 from ocistacks.spec.names import LayerKind
+from ocistacks.tree.layout import tree_layout
 from ocistacks.tree.wheel_files import check_wheels
 
 SITE_PACKAGES = "lib/python3.13/site-packages"
@@ -140,7 +141,9 @@ def test_a_wheel_is_installed_where_its_check_foresees(workshop):
         },
         entry_points="[console_scripts]\nodd = parts.odd:main\n",
     )
-    [foreseen] = check_wheels((wheel,), material=workshop.material, python_minor="3.13", jobs=1)
-    tree = workshop.assemble(workshop.request(BASE, wheels=(wheel,), bytecode=False))
+    request = workshop.request(BASE, wheels=(wheel,), bytecode=False)
+    layout = tree_layout(request.platform, request.python.minor)
+    [foreseen] = check_wheels((wheel,), material=workshop.material, layout=layout, jobs=1)
+    tree = workshop.assemble(request)
     assert len(foreseen) == 10
     assert [name for name in foreseen if not (tree / name).is_file()] == []
