@@ -51,7 +51,7 @@ def gather_build_pythons(
             continue
         name = f"{request.python.implementation}@{request.python.version}"
         if name not in pins:
-            pins[name] = _locked(plan, machine) or resolve_python(
+            pins[name] = _locked(plan, machine, store) or resolve_python(
                 replace(runtime_of(plan.layer), python_implementation=name), machine
             )
         found[plan.input_digest] = pins[name]
@@ -64,7 +64,9 @@ def gather_build_pythons(
     return {input_digest: pin.digest for input_digest, pin in found.items()}
 
 
-def _locked(plan: PlannedLayer, machine: Platform) -> PythonPin | None:
-    """Return what the layer's lock pins for ``machine``, if it is of the version in the request."""
+def _locked(plan: PlannedLayer, machine: Platform, store: Store) -> PythonPin | None:
+    """Return what the layer's lock pins for ``machine``, if that will do and can be had here."""
     pin = plan.lock.pins.get(machine)
-    return pin if pin is not None and pin.version == plan.request.python.version else None
+    if pin is None or pin.version != plan.request.python.version:
+        return None
+    return pin if pin.url is not None or store.has_blob(pin.digest) else None

@@ -79,13 +79,13 @@ SPEC = """\
 [[runtimes]]
 name = "python"
 python_implementation = "cpython@3.13.5"
-platforms = ["linux_x86_64", "linux_aarch64"]
+platforms = {platforms}
 requirements = []
 
 [[frameworks]]
 name = "tools"
 runtime = "python"
-requirements = ["greet", "native"]
+requirements = {requirements}
 
 [[applications]]
 name = "tell"
@@ -262,7 +262,7 @@ def make_stack(wheels, tmp_path_factory):
     ``archives`` has the Python archive that the specification names for each platform.
     """
 
-    def make(archives, platforms):
+    def make(archives, platforms, *, requirements=("greet", "native")):
         folder = tmp_path_factory.mktemp("stack")
         shutil.copytree(wheels, folder / "wheels")
         (folder / "tell.py").write_text(TELL)
@@ -270,7 +270,10 @@ def make_stack(wheels, tmp_path_factory):
         for platform, archive in archives.items():
             digest = Digest.of_file(archive).hex
             sources.append(f'{platform} = {{ url = "{archive.as_uri()}", sha256 = "{digest}" }}\n')
-        (folder / "venvstacks.toml").write_text(SPEC + "".join(sources))
+        text = SPEC.format(
+            platforms=[str(platform) for platform in archives], requirements=list(requirements)
+        )
+        (folder / "venvstacks.toml").write_text(text + "".join(sources))
         stack = Stack(folder=folder)
         stack.run("lock", folder / "venvstacks.toml", OCISTACKS_PLATFORMS=",".join(platforms))
         return stack

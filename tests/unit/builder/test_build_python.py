@@ -135,6 +135,15 @@ def test_one_is_found_for_each_version_once(stack, store):
     assert resolver.asked == [("cpython@3.13.5", X86_64), ("cpython@3.13.4", X86_64)]
 
 
+def test_one_that_was_made_on_another_machine_is_made_here_again(stack, store):
+    pins = {AARCH64: pin("3.13.5"), X86_64: pin("3.13.5", b"not in this store")}
+    planned = plans(stack(), {"python": pins, "framework-tools": pins})
+    resolver = Resolver()
+    found = gathered(planned, X86_64, resolver, store)
+    assert set(found.values()) == {Digest.of_bytes(b"another")}
+    assert resolver.asked == [("cpython@3.13.5", X86_64)]
+
+
 def test_without_bytecode_only_a_runtime_needs_one(stack, store):
     pins = {AARCH64: pin("3.13.5")}
     planned = plans(stack("false"), {"python": pins, "framework-tools": pins})
