@@ -96,6 +96,16 @@ def test_the_version_needs_no_command(arguments):
     assert finished.stdout.startswith("ocistacks ")
 
 
+@pytest.mark.parametrize("quiet", [["-q", "show"], ["show", "-q"], ["--quiet", "show"]])
+def test_what_stands_before_the_command_holds_for_it(quiet, tmp_path):
+    spec = tmp_path / "venvstacks.toml"
+    spec.write_text("[others]\n")
+    loud = CliRunner().invoke(app, ["show", str(spec)])
+    assert loud.stderr.startswith("warning: others: ")
+    silent = CliRunner().invoke(app, [*quiet, str(spec)])
+    assert (silent.stdout, silent.stderr) == (loud.stdout, "")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Paint:
     colour: Annotated[str, typer.Option("--colour")]

@@ -1,0 +1,118 @@
+"""Options that make several steps of one command, on a small stack of one file."""
+
+import json
+
+import pytest
+
+SPEC = """
+[[runtimes]]
+name = "main"
+python_implementation = "cpython@3.13.5"
+requirements = []
+
+[[applications]]
+name = "small"
+runtime = "main"
+requirements = []
+launch_module = "small.py"
+"""
+
+
+@pytest.fixture
+def small(tmp_path, command_line):
+    """A locked stack whose application nobody has built yet: its text is another each time."""
+    (tmp_path / "venvstacks.toml").write_text(SPEC)
+    (tmp_path / "small.py").write_text(f"print({str(tmp_path)!r})\n")
+    command_line.succeed("lock", tmp_path / "venvstacks.toml")
+    return tmp_path / "venvstacks.toml"
+
+
+def digests(table):
+    return {row.split()[0]: row.split()[-1] for row in table.splitlines()[1:]}
+
+
+def test_without_building_what_is_missing_is_named(small, command_line):
+    code, message = command_line.fail("build", small, "--no-build", "--publish")
+    assert code == 5
+    assert message == (
+        "Layers are not built yet.\n  found: app-small\n  hint: leave --no-build out\n"
+    )
+    assert not (small.parent / "_artifacts").exists()
+
+
+def test_build_can_publish_at_once(small, command_line):
+    told = command_line.succeed("build", small, "--publish", "--output-dir", "out", "--no-layout")
+    archives = {path.name for path in (small.parent / "out").iterdir()}
+    assert archives == {"__venvstacks__", "app-small.tar.zst", "main.tar.zst"}
+    assert told.count("written") == 2
+    again = command_line.succeed("build", small, "--publish", "--output-dir", "out", "--no-layout")
+    assert again.count("up to date") == 2
+
+
+def test_clean_builds_again_and_gives_the_same_bytes(small, command_line):
+    first = command_line.succeed("build", small)
+    anew = command_line.succeed("build", small, "--clean", "--include", "app-small")
+    assert "app-small" in anew
+    assert "up to date" not in anew
+    assert digests(first).items() >= digests(anew).items()
+
+
+def test_dependencies_can_be_included_in_all_operations(small, command_line):
+    told = command_line.succeed(
+        *("build", small, "--lock-if-needed", "--include", "app-*", "--include-dependencies"),
+        *("--json", "--show-only"),
+    )
+    layers = json.loads(told)
+    assert [layer["selected_operations"] for layer in layers["runtimes"]] == [
+        ["lock-if-needed", "build", "publish"]
+    ]
+    alone = command_line.succeed("build", small, "--include", "app-*", "--show")
+    assert "    main (lock-if-needed, build-if-needed)\n" in alone
+    assert "    app-small (build, publish)\n" in alone
+    assert "BLOB" in alone
+
+
+def test_a_dry_run_publishes_nothing(small, command_line):
+    told = json.loads(command_line.succeed("publish", small, "--dry-run"))
+    assert [layer["layer_name"] for layer in told["layers"]["applications"]] == ["app-small"]
+    exported = json.loads(command_line.succeed("local-export", small, "--dry-run"))
+    assert [layer["layer_name"] for layer in exported["layers"]["runtimes"]] == ["main"]
+    assert {path.name for path in small.parent.iterdir()} == {
+        "venvstacks.toml",
+        "small.py",
+        "requirements",
+    }
+
+
+def test_an_export_may_be_some_layers_with_what_they_stand_on(small, command_line):
+    told = command_line.succeed(
+        *("local-export", small, "--include", "app-small", "--publish-dependencies", "--copy"),
+        *("--output-dir", "there"),
+    )
+    assert told.count("written") == 2
+    python = small.parent / "there" / "app-small" / "bin" / "python"
+    assert python.exists()
+    assert python.parents[1].joinpath("pyvenv.cfg").stat().st_mode & 0o200
+
+
+def test_quiet_leaves_results_alone(small, command_line):
+    command_line.succeed("build", small)
+    for arguments in (("-q", "build", small), ("build", "-q", small)):
+        finished = command_line.run(*arguments)
+        assert finished.stderr == ""
+        assert "app-small" in finished.stdout
+
+
+def test_publishing_without_a_base_image_at_hand_goes_on(small, command_line):
+    environment = {**command_line.environment}
+    del environment["OCISTACKS_BASE_IMAGE"]
+    finished = type(command_line)(environment).run(
+        "publish", small, HTTPS_PROXY="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9"
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert "warning: no application images are made: " in finished.stderr
+    assert "stack sha256:" in finished.stdout
+    code, message = command_line.fail(
+        *("publish", small, "--base-image", "127.0.0.1:9/none"),
+    )
+    assert code == 10, message
