@@ -45,7 +45,9 @@ def main() -> None:
 
     python = place(configuration["base_python"])
     packages = [place(name) for name in configuration["pylib_dirs"]]
-    missing = [str(needed) for needed in (python, *packages) if not needed.exists()]
+    # A layer without packages has no folder for them, but it has one of its own.
+    below = [layer.parent / folder.relative_to(layer.parent).parts[0] for folder in packages]
+    missing = [str(needed) for needed in (python, *below) if not needed.exists()]
     if missing:
         sys.exit(f"{layer.name} needs beside it: " + ", ".join(missing))
     if python != place(configuration["python"]):
@@ -56,6 +58,7 @@ def main() -> None:
                 home=python.parent, version=configuration["py_version"], executable=python
             ),
         )
+        place(configuration["site_dir"]).mkdir(parents=True, exist_ok=True)
         write(
             place(configuration["site_dir"]) / "sitecustomize.py",
             SITECUSTOMIZE.format(

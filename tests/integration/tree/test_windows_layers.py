@@ -370,9 +370,24 @@ def test_postinstall_names_the_layers_that_are_missing(deployed):
     finished = postinstall(deployed / "app-tell")
     assert (finished.returncode, finished.stderr) == (
         1,
-        f"app-tell needs beside it: {deployed}/framework-tools/Lib/site-packages\n",
+        f"app-tell needs beside it: {deployed}/framework-tools\n",
     )
     assert not (deployed / "app-tell/pyvenv.cfg").exists()
+
+
+def test_postinstall_is_content_with_layers_without_packages(shop, tmp_path):
+    """A blob has no empty folders."""
+    for name in ("runtime", "framework-empty"):
+        kind = LayerKind.RUNTIME if name == "runtime" else LayerKind.FRAMEWORK
+        tree = shop.assemble(shop.request(name, kind=kind))
+        for folder in (tree / "Lib/site-packages", tree / "Lib"):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+        shutil.copytree(tree, tmp_path / name)
+    layer = tmp_path / "framework-empty"
+    assert not (layer / "Lib").exists()
+    assert postinstall(layer).stderr == ""
+    assert (layer / "Lib/site-packages/sitecustomize.py").is_file()
 
 
 def test_postinstall_compiles_what_has_no_bytecode_with_the_layers_own_python(
