@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ocistacks.tree.run_paths import LINKS_FOLDER
+
 if TYPE_CHECKING:
     from ocistacks.platforms import Platform
 
@@ -53,7 +55,7 @@ def tree_layout(platform: Platform, python_minor: str) -> TreeLayout:
         scripts="bin",
         script_suffix="",
         headers=f"include/site/python{python_minor}",
-        shared_libraries="share/venv/dynlib",
+        shared_libraries=LINKS_FOLDER,
         interpreters=interpreters,
         environment_interpreters=interpreters,
     )

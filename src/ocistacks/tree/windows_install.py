@@ -21,6 +21,7 @@ from installer.exceptions import InstallerError
 from installer.scripts import Script
 from installer.sources import WheelFile
 from installer.utils import Scheme
+from packaging.utils import canonicalize_name
 
 from ocistacks.errors import BuildError, UnsafeContentError
 from ocistacks.platforms import Platform
@@ -93,7 +94,7 @@ def install_windows_wheels(
         path = folder / wheel.filename
         path.symlink_to(material(wheel.digest))
         site_packages = str(tree / layout.site_packages)
-        distribution = wheel.filename.partition("-")[0]
+        distribution = canonicalize_name(wheel.filename.partition("-")[0])
         destination = _WindowsTree(
             scheme_dict={
                 "purelib": site_packages,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ocistacks.platforms import Platform
 from ocistacks.spec.names import LayerKind
 from ocistacks.tree.layout import tree_layout
 from ocistacks.tree.wheel_files import check_wheels
@@ -131,7 +132,8 @@ def test_scripts_of_a_framework_run_where_it_lies(deployed, run_there, script, p
     assert (finished.stdout, finished.stderr) == (printed, "")
 
 
-def test_a_wheel_is_installed_where_its_check_foresees(workshop):
+@pytest.mark.parametrize("platform", [Platform.LINUX_X86_64, Platform.WIN_AMD64])
+def test_a_wheel_is_installed_where_its_check_foresees(workshop, platform):
     wheel = portion(
         workshop,
         "odd",
@@ -141,9 +143,9 @@ def test_a_wheel_is_installed_where_its_check_foresees(workshop):
         },
         entry_points="[console_scripts]\nodd = parts.odd:main\n",
     )
-    request = workshop.request(BASE, wheels=(wheel,), bytecode=False)
-    layout = tree_layout(request.platform, request.python.minor)
+    layout = tree_layout(platform, "3.13")
     [foreseen] = check_wheels((wheel,), material=workshop.material, layout=layout, jobs=1)
+    request = workshop.request(BASE, wheels=(wheel,), platform=platform, bytecode=False)
     tree = workshop.assemble(request)
     assert len(foreseen) == 10
     assert [name for name in foreseen if not (tree / name).is_file()] == []

@@ -155,6 +155,10 @@ def test_what_is_loaded_by_name_needs_the_folders_that_the_layer_tells(
     folders = ":".join(str(application / name) for name in described["dynlib_dirs"])
     named = run_there("env", f"LD_LIBRARY_PATH={folders}", application / "bin/python", "-c", code)
     assert (named.stdout, named.stderr) == ("42\n", "")
+    path = f"os.path.join(sys.prefix, '../{HIGH}/{LINKS}/libouter.so.2')"
+    code = f"import ctypes, os, sys; print(ctypes.CDLL({path}).outer())"
+    finished = run_there(application / "bin/python", "-c", code)
+    assert (finished.stdout, finished.stderr) == ("42\n", "")
 
 
 def test_links_are_relative_and_run_paths_name_what_lies_below(workshop, binaries):
