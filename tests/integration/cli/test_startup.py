@@ -15,7 +15,7 @@ HEAVY = {
     *("requests", "rich", "tomli_w", "tomllib", "uv", "zstandard", "asyncio", "ssl"),
 }
 HELPS = [
-    *([command.__name__, "--help"] for command in COMMANDS),
+    *([command.__name__.replace("_", "-"), "--help"] for command in COMMANDS),
     *(["builder", command, "--help"] for command in ("build", "base")),
 ]
 

@@ -10,9 +10,11 @@ import pytest
 from ocistacks.errors import BuildError
 from ocistacks.tree.bytecode import compile_bytecode
 
-# Equal constant sets in several functions: whether the compiler shares them depends on which of
-# their strings other code in the process has interned.
-SETS = "".join(f"def f{n}(x):\n    return g({{'brute', 'kd_tree', 'auto'}})\n" for n in range(3))
+# Equal constant sets in functions that have other constants, too: whether the compiler shares them
+# depends on which of their strings other code in the process has interned.
+SETS = "".join(
+    f"def f{n}(x):\n    return g({{'brute', 'kd_tree', 'auto'}}, {n}.5)\n" for n in range(3)
+)
 NAMES = "brute = kd_tree = auto = 1\n"
 WARNING = "x = '\\d'  # an escape that is none\n"
 LATIN = b"# -*- coding: latin-1 -*-\nx = '\xe9'\n"
@@ -62,6 +64,24 @@ def test_the_order_of_files_does_not_show(sources, python, tmp_path):
         shutil.copy(source, target)
         [(path, content)] = compiled(alone / "tree", alone / "only", python, 1).items()
         assert together[path] == content, path
+
+
+def test_a_file_s_neighbours_do_not_show(sources, python, tmp_path):
+    # Few enough files that they are compiled in one process, one after the other.
+    neighbours = {"a_names": NAMES, "b_sets": SETS, "c_sets": SETS, "d_names": NAMES}
+    results = {}
+    for names in (("b_sets",), ("c_sets",), tuple(neighbours), ("a_names", "c_sets")):
+        lib = tmp_path / "-".join(names) / "lib"
+        lib.mkdir(parents=True)
+        for name in names:
+            (lib / f"{name}.py").write_text(neighbours[name])
+        results[names] = compiled(lib.parent / "tree", lib, python, 1)
+    for alone, *together in (
+        (("b_sets",), tuple(neighbours)),
+        (("c_sets",), tuple(neighbours), ("a_names", "c_sets")),
+    ):
+        [(path, content)] = results[alone].items()
+        assert [results[names][path] == content for names in together] == [True] * len(together)
 
 
 def test_files_that_are_no_python_have_no_bytecode(sources, python, tmp_path):
