@@ -1,5 +1,6 @@
 # make demo    all set-up, then the main job on a real stack
 # make test    all set-up, then the whole test suite
+# make docs    the pages that are made from the code
 # make check   style, types and import rules alone
 # make clean   forget what these made here (the store in the user's cache folder stays)
 
@@ -7,7 +8,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format system clean requirements
+.PHONY: demo test check docs format system clean requirements
 
 demo: $(VENV)/installed
 	@sh scripts/install-packages.sh --optional scripts/demo-packages.txt
@@ -21,6 +22,10 @@ check: $(VENV)/developing
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/installed
+	$(BIN)/ocistacks schema > docs/venvstacks.schema.json
+	$(BIN)/python -m typer ocistacks.cli.main utils docs --name ocistacks --title Commands --output docs/commands.md
 
 format: $(VENV)/developing
 	$(BIN)/ruff format .
