@@ -116,3 +116,37 @@ def test_publishing_without_a_base_image_at_hand_goes_on(small, command_line):
         *("publish", small, "--base-image", "127.0.0.1:9/none"),
     )
     assert code == 10, message
+
+
+def test_stacks_share_layers_through_the_layer_repository(small, command_line, registry):
+    """The first push fills it; a stack in another repository has its blobs mounted from there."""
+    shared = {"OCISTACKS_LAYER_REPOSITORY": f"{registry}/shared/layers"}
+    first = command_line.succeed("push", small, f"{registry}/one/small:1", **shared)
+    assert "sent 0 blobs" in first
+    second = command_line.succeed("push", small, f"{registry}/two/small:1", **shared)
+    assert "sent 0 blobs (0 bytes), " in second
+    assert not second.partition("sent 0 blobs (0 bytes), ")[2].startswith("0 mounted")
+    runs = command_line.succeed("run", f"{registry}/two/small:1", "small")
+    assert runs == f"{small.parent}\n"
+
+
+def test_the_layer_repository_is_in_the_same_registry(small, command_line):
+    code, message = command_line.fail(
+        *("push", small, "one.example/stack:1", "--layer-repository", "two.example/layers")
+    )
+    assert (code, message) == (
+        2,
+        (
+            "The layer repository is in another registry than the stack's repository.\n"
+            "  where: the setting layer_repository\n"
+            "  found: two.example/layers\n"
+            "  expected: a repository of one.example, because blobs are mounted within a registry\n"
+        ),
+    )
+
+
+def test_the_setting_says_where_a_stack_is_pushed_to(small, command_line, registry):
+    code, message = command_line.fail("push", small)
+    assert (code, message.partition("\n")[0]) == (2, "It is not said where the stack is pushed to.")
+    told = command_line.succeed("push", small, "--repository", f"{registry}/set/small")
+    assert told.startswith(f"{registry}/set/small:latest@sha256:")

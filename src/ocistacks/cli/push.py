@@ -48,6 +48,7 @@ def push(
     summary = sent.summary
     typer.echo(
         f"{target}@{sent.digest}: sent {summary.sent_blobs} blobs ({size(summary.sent_bytes)}), "
+        f"{summary.mounted_blobs} mounted ({size(summary.mounted_bytes)}), "
         f"{summary.present_blobs} were there ({size(summary.present_bytes)})"
     )
     for name in sent.image_tags:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import AuthError, NotFoundError, TransferError, UsageError
-from ocistacks.oci.assemble_stack import assemble_stack
+from ocistacks.oci.assemble_stack import StackObjects, assemble_stack
 from ocistacks.oci.assembled_source import AssembledSource
 from ocistacks.oci.base_image import SETTING_HINT, read_base_image
 from ocistacks.oci.open import open_sink, open_source
@@ -81,12 +81,16 @@ def send_stack(
             base=base_source,
         )
         sink = opened.enter_context(open_sink(target, environment=environment, insecure=insecure))
+        shared = _layer_repository(session, target)
+        if shared is not None and objects.artifacts:
+            _share_layers(session, source, objects, shared, insecure=insecure)
         summary = copy_objects(
             source,
             sink,
             objects.index.descriptor,
             tag=target.tag,
             extra_tags=objects.tags,
+            mount_from=shared.repository if shared is not None else None,
             reporter=session.reporter,
         )
     return SentStack(
@@ -96,6 +100,44 @@ def send_stack(
             f"{_without_tag(target)}:{tag}" for tag in objects.tags if not tag.startswith("input-")
         ),
     )
+
+
+def _layer_repository(
+    session: StackSession, target: LayoutReference | RegistryReference
+) -> RegistryReference | None:
+    """Return the repository that the stack's layers are shared in, None where there is none."""
+    name = session.stack.settings.layer_repository
+    if name is None or isinstance(target, LayoutReference):
+        return None
+    shared = parse_reference(f"{name}:{DEFAULT_TAG}")
+    if not isinstance(shared, RegistryReference) or shared.host != target.host:
+        raise UsageError(
+            "The layer repository is in another registry than the stack's repository.",
+            where="the setting layer_repository",
+            found=name,
+            expected=f"a repository of {target.host}, because blobs are mounted within a registry",
+        )
+    return None if shared.name == target.name else shared
+
+
+def _share_layers(
+    session: StackSession,
+    source: AssembledSource,
+    objects: StackObjects,
+    shared: RegistryReference,
+    *,
+    insecure: bool,
+) -> None:
+    """Send the layer artifacts to the layer repository, each under its input digest."""
+    artifacts = {artifact.descriptor.digest for artifact in objects.artifacts}
+    with open_sink(shared, environment=session.environment, insecure=insecure) as sink:
+        copy_objects(
+            source,
+            sink,
+            objects.artifacts[0].descriptor,
+            extra_tags={tag: digest for tag, digest in objects.tags.items() if digest in artifacts},
+            reporter=session.reporter,
+        )
 
 
 def _base_reference(name: str) -> LayoutReference | RegistryReference:
