@@ -7,6 +7,7 @@ layer's blob is written to ``blob``, and what it is to stdout. It is the same co
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -37,6 +38,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     os.umask(0o022)
+    gc.disable()  # the process ends with the layer, and makes no cycles of any size before
     try:
         blob = _build(Path.cwd(), options.materials, options.jobs, options.build_python)
     except OcistacksError as error:

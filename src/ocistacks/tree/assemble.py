@@ -17,6 +17,7 @@ from ocistacks.tree.environment import (
     write_environment,
 )
 from ocistacks.tree.install import InstallTarget, install_wheels, rename_minor
+from ocistacks.tree.installed_files import verify_installed
 from ocistacks.tree.interpreter import interpreter_for
 from ocistacks.tree.layer_configuration import (
     CONFIGURATION_FILE,
@@ -28,7 +29,7 @@ from ocistacks.tree.python_archive import unpack_python
 from ocistacks.tree.records import settle_records
 from ocistacks.tree.run_paths import LINKS_FOLDER
 from ocistacks.tree.scripts import make_scripts_relocatable, write_lower_scripts
-from ocistacks.tree.wheel_files import check_wheels
+from ocistacks.tree.wheel_files import list_wheels
 from ocistacks.tree.windows_environment import write_windows_environment
 from ocistacks.tree.windows_install import install_windows_wheels, write_lower_launchers
 
@@ -76,7 +77,7 @@ def assemble_tree(
     tree.parent.mkdir()
     layout = tree_layout(request.platform, request.python.minor)
     report("check wheels")
-    contents = check_wheels(request.wheels, material=material, layout=layout, jobs=jobs)
+    contents = list_wheels(request.wheels, material=material, layout=layout)
     _refuse_reserved(request, contents)
     if request.kind is LayerKind.RUNTIME and request.python.digest is not None:
         report("unpack Python")
@@ -90,6 +91,14 @@ def assemble_tree(
     report(f"install {len(request.wheels)} wheels")
     install = _install_windows if request.platform.is_windows else _install_posix
     install(tree, request, contents, interpreter=interpreter, material=material, work=work)
+    report("verify what was installed")
+    verify_installed(
+        tree / layout.site_packages,
+        request.wheels,
+        contents,
+        prefix=layout.site_packages,
+        jobs=jobs,
+    )
     report("link shared libraries")
     installed = {name for targets in contents for name in targets}
     rewritten = add_dynamic_libraries(tree, request, installed, jobs=jobs)

@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
@@ -23,6 +23,7 @@ from ocistacks.tree.entry_points import declared_scripts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from io import FileIO
     from pathlib import Path
 
     from ocistacks.digests import Digest
@@ -52,10 +53,35 @@ def check_wheels(
     """
 
     def check(wheel: WheelInput) -> WheelTargets:
-        return _checked(material(wheel.digest), wheel.filename, layout)
+        return _checked(material(wheel.digest), wheel.filename, layout, is_hashed=_always)
 
     with ThreadPoolExecutor(jobs) as pool:
         return tuple(pool.map(check, wheels))
+
+
+def list_wheels(
+    wheels: Sequence[WheelInput], *, material: Callable[[Digest], Path], layout: TreeLayout
+) -> tuple[WheelTargets, ...]:
+    """Do as ``check_wheels``, but leave the content of most files to ``verify_installed``.
+
+    To unpack them is most of the work, and the installer does it anyway.
+
+    Raises:
+        BuildError: as ``check_wheels``.
+    """
+    return tuple(
+        _checked(material(wheel.digest), wheel.filename, layout, is_hashed=is_special)
+        for wheel in wheels
+    )
+
+
+def is_special(name: str) -> bool:
+    """Whether an installer may rewrite or rename the file ``name`` of a wheel."""
+    return name.partition("/")[0].endswith((".dist-info", ".data"))
+
+
+def _always(_name: str) -> bool:
+    return True
 
 
 def in_batches(targets: Sequence[Mapping[str, str]]) -> tuple[tuple[int, ...], ...]:
@@ -84,10 +110,12 @@ def in_batches(targets: Sequence[Mapping[str, str]]) -> tuple[tuple[int, ...], .
     return tuple(map(tuple, batches))
 
 
-def _checked(path: Path, filename: str, layout: TreeLayout) -> WheelTargets:
+def _checked(
+    path: Path, filename: str, layout: TreeLayout, *, is_hashed: Callable[[str], bool]
+) -> WheelTargets:
     try:
         with zipfile.ZipFile(path) as archive:
-            return _checked_archive(archive, filename, layout)
+            return _checked_archive(archive, filename, layout, is_hashed)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError) as error:
         raise BuildError(
             "A wheel cannot be read.",
@@ -98,7 +126,9 @@ def _checked(path: Path, filename: str, layout: TreeLayout) -> WheelTargets:
         ) from error
 
 
-def _checked_archive(archive: zipfile.ZipFile, filename: str, layout: TreeLayout) -> WheelTargets:
+def _checked_archive(
+    archive: zipfile.ZipFile, filename: str, layout: TreeLayout, is_hashed: Callable[[str], bool]
+) -> WheelTargets:
     members = [member for member in archive.infolist() if not member.is_dir()]
     record = _record_name(members, filename)
     hashes = _hashes(archive.read(record))
@@ -109,19 +139,15 @@ def _checked_archive(archive: zipfile.ZipFile, filename: str, layout: TreeLayout
         if name in targets:
             faults.append(f"{name}: twice in the archive")
         if name != record and not name.endswith(_SIGNATURES):
-            fault = _fault(archive, member, hashes.get(name, ""))
+            fault = _row_fault(hashes.get(name, ""))
+            if fault is None and is_hashed(name):
+                with archive.open(member) as stream:
+                    fault = content_fault(stream, hashes[name])
             if fault is not None:
                 faults.append(f"{name}: {fault}")
             targets[name] = hashes.get(name, "")
     if faults:
-        more = [f"and {len(faults) - _TOLD_FAULTS} more"] if len(faults) > _TOLD_FAULTS else []
-        raise BuildError(
-            "A wheel's own list of files disagrees with its files.",
-            where=f"{filename}, {record}",
-            found="\n    ".join([*faults[:_TOLD_FAULTS], *more]),
-            expected="each file once, with the hash that RECORD has for it",
-            hint="the wheel was changed after it was made; lock another version, or another index",
-        )
+        raise disagreement(filename, record, faults)
     folder = PurePosixPath(record).parent
     return {
         **{_target(name, layout): content for name, content in targets.items()},
@@ -155,19 +181,35 @@ def _hashes(record: bytes) -> dict[str, str]:
     return {row[0]: row[1] for row in rows if len(row) > 1}
 
 
-def _fault(archive: zipfile.ZipFile, member: zipfile.ZipInfo, expected: str) -> str | None:
-    """Return what is wrong with a file of a wheel, None if nothing is."""
-    algorithm, _, value = expected.partition("=")
-    if not expected:
+def disagreement(filename: str, record: str, faults: Sequence[str]) -> BuildError:
+    """Return the error for a wheel whose files are not what ``record`` says of them."""
+    more = [f"and {len(faults) - _TOLD_FAULTS} more"] if len(faults) > _TOLD_FAULTS else []
+    return BuildError(
+        "A wheel's own list of files disagrees with its files.",
+        where=f"{filename}, {record}",
+        found="\n    ".join([*faults[:_TOLD_FAULTS], *more]),
+        expected="each file once, with the hash that RECORD has for it",
+        hint="the wheel was changed after it was made; lock another version, or another index",
+    )
+
+
+def _row_fault(row_hash: str) -> str | None:
+    if not row_hash:
         return "RECORD has no hash for it"
+    algorithm = row_hash.partition("=")[0]
     if algorithm not in _HASHES:
         return f"RECORD has a {algorithm} hash for it, which proves nothing"
+    return None
+
+
+def content_fault(stream: IO[bytes] | FileIO, row_hash: str) -> str | None:
+    """Return how a file's content differs from the hash in its row of RECORD, None if not."""
+    algorithm, _, value = row_hash.partition("=")
     hasher = hashlib.new(algorithm)
-    with archive.open(member) as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            hasher.update(chunk)
+    while chunk := stream.read(_CHUNK_BYTES):
+        hasher.update(chunk)
     found = base64.urlsafe_b64encode(hasher.digest()).rstrip(b"=").decode()
-    return None if found == value.rstrip("=") else f"{algorithm}={found}, not {expected}"
+    return None if found == value.rstrip("=") else f"{algorithm}={found}, not {row_hash}"
 
 
 def _target(name: str, layout: TreeLayout) -> str:

@@ -1,5 +1,7 @@
 """What wheels may bring: what their RECORD tells, and nothing that every layer has itself."""
 
+import base64
+import hashlib
 import json
 import sys
 
@@ -33,10 +35,6 @@ def interpreter_beside(name):
     return relocatable_header(name).splitlines()[1]
 
 
-def lying(rows):
-    return {**rows, "liar.py": (f"sha256={EMPTY}", 0)}
-
-
 def silent(rows):
     return {path: row for path, row in rows.items() if path != "liar.py"}
 
@@ -49,25 +47,51 @@ def weak(rows):
     return {**rows, "liar.py": ("md5=1B2M2Y8AsgTpgAmY7PhCfg", 0)}
 
 
+def disagreement(found):
+    return (
+        "A wheel's own list of files disagrees with its files.\n"
+        "  where: liar-1.0-py3-none-any.whl, liar-1.0.dist-info/RECORD\n"
+        f"  found: {found}\n"
+        "  expected: each file once, with the hash that RECORD has for it\n"
+        "  hint: the wheel was changed after it was made; lock another version, or another index"
+    )
+
+
 @pytest.mark.parametrize(
     ("record", "found"),
     [
-        (lying, f"sha256=mHUu4o1UhL3CgU-3CttqCy-zH2qbjueugf0vyc8wCzs, not sha256={EMPTY}"),
         (silent, "RECORD has no hash for it"),
         (unhashed, "RECORD has no hash for it"),
         (weak, "RECORD has a md5 hash for it, which proves nothing"),
     ],
-    ids=["lying", "silent", "unhashed", "weak"],
+    ids=["silent", "unhashed", "weak"],
 )
-def test_a_wheel_whose_record_lies_is_refused(workshop, record, found):
+def test_a_wheel_with_an_incomplete_record_is_refused(workshop, record, found):
     wheel = workshop.wheel("liar", {"liar.py": "x=1\n"}, record=record)
-    assert refusal(workshop, workshop.request("framework-x", wheels=(wheel,))) == (
-        "A wheel's own list of files disagrees with its files.\n"
-        "  where: liar-1.0-py3-none-any.whl, liar-1.0.dist-info/RECORD\n"
-        f"  found: liar.py: {found}\n"
-        "  expected: each file once, with the hash that RECORD has for it\n"
-        "  hint: the wheel was changed after it was made; lock another version, or another index"
+    request = workshop.request("framework-x", wheels=(wheel,))
+    assert refusal(workshop, request) == disagreement(f"liar.py: {found}")
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("liar.py", "x=1\n"),
+        ("liar/data.bin", "x=1\n"),
+        ("liar-1.0.data/scripts/liar", "#!python\nx=1\n"),
+        ("liar-1.0.data/headers/liar.h", "x=1\n"),
+        ("liar-1.0.data/purelib/liar.py", "x=1\n"),
+        ("liar-1.0.dist-info/LICENSE", "x=1\n"),
+    ],
+)
+def test_a_file_that_is_not_what_its_record_says_is_refused(workshop, path, text):
+    honest = workshop.wheel("honest", {"honest.py": "y = 2\n"})
+    wheel = workshop.wheel(
+        "liar", {path: text}, record=lambda rows: {**rows, path: (f"sha256={EMPTY}", 0)}
     )
+    with pytest.raises(BuildError) as caught:
+        workshop.assemble(workshop.request("framework-x", wheels=(honest, wheel)))
+    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+    assert str(caught.value) == disagreement(f"{path}: sha256={digest}, not sha256={EMPTY}")
 
 
 def test_many_faults_are_told_in_part(workshop):
