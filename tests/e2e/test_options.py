@@ -1,6 +1,7 @@
 """Options that make several steps of one command, on a small stack of one file."""
 
 import json
+import shutil
 
 import pytest
 
@@ -20,10 +21,12 @@ launch_module = "small.py"
 
 @pytest.fixture
 def small(tmp_path, command_line):
-    """A locked stack whose application nobody has built yet: its text is another each time."""
+    """A locked stack whose application alone is not built yet: its text is another each time."""
     (tmp_path / "venvstacks.toml").write_text(SPEC)
     (tmp_path / "small.py").write_text(f"print({str(tmp_path)!r})\n")
     command_line.succeed("lock", tmp_path / "venvstacks.toml")
+    command_line.succeed("build", tmp_path / "venvstacks.toml", "--include", "main")
+    shutil.rmtree(tmp_path / "_build")
     return tmp_path / "venvstacks.toml"
 
 
