@@ -39,17 +39,20 @@ def set_run_path(file: Path, folders: Sequence[str], *, inherited: bool, program
         BuildError: patchelf cannot change the file.
     """
     kind = ("--force-rpath",) if inherited else ()
-    finished = subprocess.run(
-        [program, *kind, "--set-rpath", ":".join(folders), file],
-        env={"PATH": os.defpath},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode != 0:
-        raise BuildError(
-            "A shared object's run path cannot be changed.",
-            where=file.name,
-            found=finished.stderr.strip()[-800:] or f"exit code {finished.returncode}",
-            hint="a wheel that the lock chose is broken; lock another version of it",
+    # Removed first: patchelf writes over the text of a run path that it replaces, and linkers let
+    # other names share the end of that text, as a symbol `lib` does with `$ORIGIN/../lib`.
+    for options in (("--remove-rpath",), (*kind, "--set-rpath", ":".join(folders))):
+        finished = subprocess.run(
+            [program, *options, file],
+            env={"PATH": os.defpath},
+            capture_output=True,
+            text=True,
+            check=False,
         )
+        if finished.returncode != 0:
+            raise BuildError(
+                "A shared object's run path cannot be changed.",
+                where=file.name,
+                found=finished.stderr.strip()[-800:] or f"exit code {finished.returncode}",
+                hint="a wheel that the lock chose is broken; lock another version of it",
+            )

@@ -190,6 +190,28 @@ def test_a_run_path_keeps_its_kind_and_what_it_has(workshop, binaries):
     )
 
 
+def test_a_symbol_that_shares_its_text_with_the_old_run_path_stays(
+    workshop, compiled, binaries, runtime, unpack, run_there
+):
+    """A linker stores `outer` as the end of `$ORIGIN/outer`; patchelf writes over what it drops."""
+    library = workshop.folder / "libouter.so.2"
+    library.write_bytes(binaries["other"])
+    headers = f"-I{runtime[1]}/include/python3.13"
+    module = compiled(MODULE, "shared.so", headers, library, "-s", "-Wl,-rpath,$ORIGIN/outer")
+    content = module.read_bytes()
+    assert content.count(b"outer\0") == content.count(b"$ORIGIN/outer\0")
+    linked = workshop.wheel("linked", {MODULE_NAME: content})
+    outer = workshop.wheel("outer", {"outer_files/libouter.so.2": binaries["other"]})
+    tree = layer(workshop, APPLICATION, [linked, outer])
+    assert run_path(tree / SITE_PACKAGES / MODULE_NAME) == (
+        ("$ORIGIN/outer", f"$ORIGIN/../../../{LINKS}"),
+        False,
+    )
+    folder = unpack([runtime[0], workshop.pack(tree)], "here")
+    finished = run_there(folder / APPLICATION / "bin/python", "-c", ANSWER)
+    assert (finished.stdout, finished.stderr) == ("7\n", "")
+
+
 def test_files_that_find_all_they_need_stay_as_they_are(workshop, binaries):
     files = {
         MODULE_NAME: binaries["own path"],
