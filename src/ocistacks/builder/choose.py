@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from ocistacks.builder.container import ContainerBuilder
-from ocistacks.builder.engine import docker_client, podman_client
 from ocistacks.builder.local import local_builder
 from ocistacks.errors import EngineError
 
@@ -20,9 +18,6 @@ if TYPE_CHECKING:
     from ocistacks.store.store import Store
 
 BuilderName = Literal["auto", "docker", "podman", "local"]
-_CLIENTS = {"docker": docker_client, "podman": podman_client}
-
-
 EngineName = Literal["auto", "docker", "podman"]
 
 
@@ -45,6 +40,8 @@ def open_builder(
                 if wanted != "auto":
                     raise
             else:
+                from ocistacks.builder.container import ContainerBuilder
+
                 yield ContainerBuilder(client, name, store, image_options)
                 return
         yield local_builder(store, allow_unconfined=allow_unconfined, say=image_options.say)
@@ -59,13 +56,17 @@ def open_engine(
     Raises:
         EngineError: the engine that was asked for, or either of them, does not answer.
     """
+    # Not where the local builder would wait for them.
+    from ocistacks.builder.engine import docker_client, podman_client
+
+    clients = {"docker": docker_client, "podman": podman_client}
     refusals: list[EngineError] = []
     with ExitStack() as stack:
         for name in ("docker", "podman"):
             if wanted not in {"auto", name}:
                 continue
             try:
-                client = stack.enter_context(_CLIENTS[name](environment))
+                client = stack.enter_context(clients[name](environment))
             except EngineError as error:
                 refusals.append(error)
             else:
