@@ -142,6 +142,7 @@ def built_stack(tmp_path_factory, test_store, python_pin, image_options):
             allow_unconfined=False,
         ),
         options=BuildOptions(environment=os.environ, jobs=2),
+        resolve_python=lambda *_: python_pin,
         reporter=reporter,
     )
     return stack, layers
