@@ -6,20 +6,19 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from ocistacks.blob.unpack import Unpacked, unpack_blob
 from ocistacks.errors import DigestError, UnsafeContentError
 from ocistacks.files import unwritable
 from ocistacks.oci import annotations as keys
-from ocistacks.oci.assembled_source import AssembledSource
-from ocistacks.oci.model import Descriptor
 from ocistacks.oci.source import file_chunks, verified_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from ocistacks.blob.unpack import Unpacked
     from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.digests import Digest
+    from ocistacks.oci.model import Descriptor
     from ocistacks.oci.source import ObjectSource
     from ocistacks.progress import Reporter
     from ocistacks.store.store import Store
@@ -72,22 +71,29 @@ def built_tree(built: BuiltLayer, store: Store, reporter: Reporter) -> Path:
         DigestError, UnsafeContentError: the blob in the store is damaged.
         TargetError: the store cannot be written.
     """
-    blob = built.blob
+    blob, install_target = built.blob, built.plan.request.install_target
+    tree = store.tree_path(blob.digest)
+    if tree.is_dir():
+        return tree / install_target
+    # Not before there is something to unpack: most layers were unpacked before.
+    from ocistacks.oci.assembled_source import AssembledSource
+    from ocistacks.oci.model import Descriptor
+
     descriptor = Descriptor(
         media_type=blob.media_type,
         digest=blob.digest,
         size=blob.size,
         annotations={keys.BLOB_UNCOMPRESSED_SIZE: str(blob.uncompressed_size)},
     )
-    tree, _fetched = ensure_tree(
+    unpacked, _fetched = ensure_tree(
         store,
         AssembledSource((), store=store),
         descriptor,
         diff_id=blob.diff_id,
-        install_target=built.plan.request.install_target,
+        install_target=install_target,
         reporter=reporter,
     )
-    return tree
+    return unpacked
 
 
 def _unpack(
@@ -99,6 +105,8 @@ def _unpack(
     install_target: str,
     reporter: Reporter,
 ) -> int:
+    from ocistacks.blob.unpack import unpack_blob
+
     path = store.blob_path(blob.digest)
     label = f"unpack {install_target}" if path.is_file() else f"pull {install_target}"
     with reporter.task(label, total=blob.size) as task:

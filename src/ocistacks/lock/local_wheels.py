@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ocistacks.errors import LockError
 
@@ -55,6 +54,9 @@ def local_path(source: PackageWheel | PackageSdist, lock_folder: Path) -> Path |
         # As text: a link in the way to the lock must not change what `..` means.
         return Path(os.path.normpath(lock_folder / source.path))
     if source.url is not None and urlsplit(source.url).scheme == "file":
+        # Rarely needed, and an HTTP client comes with it.
+        from urllib.request import url2pathname
+
         return Path(url2pathname(urlsplit(source.url).path))
     return None
 
