@@ -23,6 +23,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from uv import find_uv_bin
 
 TARGET = "framework-sample"
 PACKAGES = ("scikit-learn", "pandas")
@@ -143,7 +144,17 @@ def python(code: str, *arguments: Path) -> list[str]:
 def make_tree(work: Path) -> Path:
     tree = work / TARGET
     subprocess.run(
-        ["uv", "pip", "install", "-q", "--python", sys.executable, "--target", tree, *PACKAGES],
+        [
+            find_uv_bin(),
+            "pip",
+            "install",
+            "-q",
+            "--python",
+            sys.executable,
+            "--target",
+            tree,
+            *PACKAGES,
+        ],
         check=True,
     )
     return tree
