@@ -41,7 +41,7 @@ def scripts_of_wheels(
     """
     found: dict[Digest, tuple[ScriptInput, ...]] = {}
     unknown: list[Material] = []
-    for material in materials:
+    for material in {one.digest: one for one in materials}.values():  # platforms share wheels
         record = read_record(store.scripts_path(material.digest), _WheelScripts)
         if record is None:
             unknown.append(material)

@@ -134,21 +134,26 @@ class StackSession:
         """
         from ocistacks.builder.wheel_scripts import scripts_of_wheels
         from ocistacks.lock.pin_pythons import pin_pythons
-        from ocistacks.request.plan import plan_stack, wheels_below_applications
+        from ocistacks.request.plan import choose_layers, plan_stack, wheels_below_applications
 
         locks = pin_pythons(
             read_locks(self.stack, environment_names), self.platforms, self.resolve_python
         )
+        chosen = [choose_layers(self.stack, locks, platform) for platform in self.platforms]
         scripts = scripts_of_wheels(
-            wheels_below_applications(self.stack, locks, self.platforms, environment_names),
+            [
+                wheel
+                for layers in chosen
+                for wheel in wheels_below_applications(layers, environment_names)
+            ],
             store=self.store,
             environment=self.environment,
             reporter=self.reporter,
         )
         return tuple(
             plan
-            for platform in self.platforms
-            for plan in plan_stack(self.stack, locks, platform, scripts=scripts)
+            for layers in chosen
+            for plan in plan_stack(self.stack, layers, scripts=scripts)
             if environment_names is None or plan.layer.environment_name in environment_names
         )
 

@@ -48,64 +48,74 @@ class PlannedLayer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Chosen:
+class ChosenLayer:
     """A layer's lock with the wheels that one platform takes of it."""
 
     lock: LayerLock
-    wheels: list[tuple[Material, WheelInput]]
+    platform: Platform
+    wheels: tuple[tuple[Material, WheelInput], ...]
 
 
 Scripts = Mapping[Digest, tuple[ScriptInput, ...]]
 """The console scripts of each wheel that lies below an application."""
 
 
+def choose_layers(
+    stack: StackSpec, locks: Sequence[LayerLock], platform: Platform
+) -> tuple[ChosenLayer, ...]:
+    """Return the layers that are made for ``platform``, with their wheels, in build order.
+
+    Raises:
+        LockError: a lock has no wheel for that platform.
+    """
+    return tuple(
+        ChosenLayer(lock=lock, platform=platform, wheels=_wheels(stack, lock, platform))
+        for lock in locks
+        if platform in lock.layer.platforms
+    )
+
+
 def plan_stack(
-    stack: StackSpec, locks: Sequence[LayerLock], platform: Platform, *, scripts: Scripts
+    stack: StackSpec, chosen: Sequence[ChosenLayer], *, scripts: Scripts
 ) -> tuple[PlannedLayer, ...]:
-    """Return the plan of every layer that is made for ``platform``, in build order.
+    """Return the plan of every layer that was chosen for one platform, in build order.
 
     ``scripts`` has those of all wheels that ``wheels_below_applications`` returns.
 
     Raises:
-        LockError: a lock has no wheel or no Python for that platform.
+        LockError: a lock has no Python for that platform.
     """
-    chosen = {
-        lock.layer.environment_name: _Chosen(lock=lock, wheels=_wheels(stack, lock, platform))
-        for lock in locks
-        if platform in lock.layer.platforms
-    }
-    return tuple(_plan_layer(stack, layer, platform, chosen, scripts) for layer in chosen.values())
+    layers = {layer.lock.layer.environment_name: layer for layer in chosen}
+    return tuple(_plan_layer(stack, layer, layers, scripts) for layer in chosen)
 
 
 def wheels_below_applications(
-    stack: StackSpec,
-    locks: Sequence[LayerLock],
-    platforms: Iterable[Platform],
-    environment_names: Collection[str] | None = None,
+    chosen: Sequence[ChosenLayer], environment_names: Collection[str] | None = None
 ) -> tuple[Material, ...]:
     """Return the wheels of the layers that applications stand on: their scripts must be known.
 
-    ``environment_names`` limits the applications; without it all of them are meant.
+    ``chosen`` are the layers of one platform. ``environment_names`` limits the applications;
+    without it all of them are meant.
     """
-    by_name = {lock.layer.environment_name: lock for lock in locks}
-    found: dict[Digest, Material] = {}
-    for platform in platforms:
-        below = {
-            lower.environment_name
-            for lock in locks
-            if isinstance(lock.layer, ApplicationSpec) and platform in lock.layer.platforms
-            if environment_names is None or lock.layer.environment_name in environment_names
-            for lower in lower_layers(lock.layer)
-        }
-        for name in sorted(below):
-            for material, _wheel in _wheels(stack, by_name[name], platform):
-                found.setdefault(material.digest, material)
-    return tuple(found.values())
+    below = {
+        lower.environment_name
+        for layer in (one.lock.layer for one in chosen)
+        if isinstance(layer, ApplicationSpec)
+        if environment_names is None or layer.environment_name in environment_names
+        for lower in lower_layers(layer)
+    }
+    wheels = (
+        material
+        for layer in chosen
+        if layer.lock.layer.environment_name in below
+        for material, _wheel in layer.wheels
+    )
+    return tuple({material.digest: material for material in wheels}.values())
 
 
 def _wheels(
     stack: StackSpec, lock: LayerLock, platform: Platform
-) -> list[tuple[Material, WheelInput]]:
+) -> tuple[tuple[Material, WheelInput], ...]:
     layer = lock.layer
     logins = index_logins(stack.uv_configuration)
     wheels: list[tuple[Material, WheelInput]] = []
@@ -127,17 +137,16 @@ def _wheels(
             digest=material.digest,
         )
         wheels.append((material, chosen))
-    return wheels
+    return tuple(wheels)
 
 
 def _plan_layer(
     stack: StackSpec,
-    chosen: _Chosen,
-    platform: Platform,
-    layers: Mapping[str, _Chosen],
+    chosen: ChosenLayer,
+    layers: Mapping[str, ChosenLayer],
     scripts: Scripts,
 ) -> PlannedLayer:
-    lock = chosen.lock
+    lock, platform = chosen.lock, chosen.platform
     layer, settings = lock.layer, stack.settings
     lower = [layers[below.environment_name] for below in lower_layers(layer)]
     materials = [material for material, _wheel in chosen.wheels]
@@ -172,7 +181,7 @@ def _plan_layer(
 
 
 def _lower_scripts(
-    layer: LayerSpec, lower: Iterable[_Chosen], scripts: Scripts
+    layer: LayerSpec, lower: Iterable[ChosenLayer], scripts: Scripts
 ) -> tuple[ScriptInput, ...]:
     if not isinstance(layer, ApplicationSpec):
         return ()

@@ -17,7 +17,7 @@ from ocistacks.lock.options import LockOptions
 from ocistacks.lock.read import read_locks
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
-from ocistacks.request.plan import plan_stack, wheels_below_applications
+from ocistacks.request.plan import choose_layers, plan_stack, wheels_below_applications
 from ocistacks.spec.read import read_stack
 
 SPECIFICATION = """
@@ -125,15 +125,15 @@ def built_stack(tmp_path_factory, test_store, python_pin, image_options):
         options=LockOptions(platforms=(platform,), environment=os.environ),
         reporter=reporter,
     )
-    locks = read_locks(stack)
+    chosen = choose_layers(stack, read_locks(stack), platform)
     scripts = scripts_of_wheels(
-        wheels_below_applications(stack, locks, [platform]),
+        wheels_below_applications(chosen),
         store=test_store,
         environment=os.environ,
         reporter=reporter,
     )
     layers = build_stack(
-        plan_stack(stack, locks, platform, scripts=scripts),
+        plan_stack(stack, chosen, scripts=scripts),
         store=test_store,
         open_builder=lambda: open_builder(
             "local",

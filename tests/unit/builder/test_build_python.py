@@ -16,7 +16,7 @@ from ocistacks.lock.python_pin import PythonPin
 from ocistacks.lock.read import LayerLock, parse_pylock
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
-from ocistacks.request.plan import plan_stack
+from ocistacks.request.plan import choose_layers, plan_stack
 from ocistacks.spec.parse import parse_stack
 from ocistacks.store.store import Store
 
@@ -84,7 +84,7 @@ def plans(stack, pins, platform=AARCH64):
         )
         for layer in stack.layers
     ]
-    return plan_stack(stack, locks, platform, scripts={})
+    return plan_stack(stack, choose_layers(stack, locks, platform), scripts={})
 
 
 class Resolver:

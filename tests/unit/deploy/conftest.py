@@ -16,7 +16,7 @@ from ocistacks.lock.python_pin import PythonPin
 from ocistacks.lock.read import LayerLock, parse_pylock
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
-from ocistacks.request.plan import plan_stack, wheels_below_applications
+from ocistacks.request.plan import choose_layers, plan_stack, wheels_below_applications
 from ocistacks.spec.parse import parse_stack
 from ocistacks.store.store import Store
 
@@ -94,9 +94,10 @@ class Shop:
             )
             for layer in stack.layers
         ]
-        below = wheels_below_applications(stack, locks, [platform])
+        chosen = choose_layers(stack, locks, platform)
+        below = wheels_below_applications(chosen)
         scripts = {material.digest: () for material in below}
-        plans = plan_stack(stack, locks, platform, scripts=scripts)
+        plans = plan_stack(stack, chosen, scripts=scripts)
         return [plan for plan in plans if names is None or plan.layer.environment_name in names]
 
     def built(self, plans, content="content"):

@@ -18,7 +18,7 @@ from ocistacks.platforms import Platform
 from ocistacks.request.materials import python_material
 from ocistacks.request.model import ScriptInput
 from ocistacks.request.modules import modules_tar
-from ocistacks.request.plan import plan_stack, wheels_below_applications
+from ocistacks.request.plan import choose_layers, plan_stack, wheels_below_applications
 from ocistacks.spec.parse import parse_stack
 
 STACK = """
@@ -100,9 +100,10 @@ def plan(tmp_path):
             )
             for layer in stack.layers
         ]
-        below = wheels_below_applications(stack, locks, [platform])
+        chosen = choose_layers(stack, locks, platform)
+        below = wheels_below_applications(chosen)
         declared = {material.digest: () for material in below} | (scripts or {})
-        planned = plan_stack(stack, locks, platform, scripts=declared)
+        planned = plan_stack(stack, chosen, scripts=declared)
         return {one.layer.environment_name: one for one in planned}
 
     return plan
