@@ -11,7 +11,6 @@ import typer
 from ocistacks.cli.options import (
     BUILD_DIR,
     EXPORT_DIR,
-    BuildDirOption,
     BuilderOptions,
     DryRunOption,
     ForceOption,
@@ -21,6 +20,7 @@ from ocistacks.cli.options import (
     SpecArgument,
     StatusOptions,
     TalkOptions,
+    UnusedBuildDirOption,
 )
 
 
@@ -41,23 +41,15 @@ def local_export(
     ] = False,
     force: ForceOption = False,
     dry_run: DryRunOption = False,
-    build_dir: BuildDirOption = BUILD_DIR,
+    build_dir: UnusedBuildDirOption = BUILD_DIR,
 ) -> None:
     """Lay out a stack's layers side by side in a folder, with their metadata."""
     from ocistacks.cli.session import stack_session
     from ocistacks.cli.tables import print_table
     from ocistacks.deploy.export import ExportOptions, export_layers, export_request
-    from ocistacks.selection.model import Wish
 
-    wish = Wish(
-        publish=True,
-        include=tuple(layers.include or ()),
-        allow_missing=layers.allow_missing,
-        publish_dependencies=related.publish_dependencies,
-        publish_derived=related.publish_derived,
-    )
     with stack_session(spec, settings=settings, flags=builder.flags(), talk=talk) as session:
-        selection = session.select(wish)
+        selection = session.select(related.wish_to_publish(layers))
         if session.show(selection, status):
             return
         if dry_run:

@@ -8,7 +8,6 @@ import typer
 
 from ocistacks.cli.options import (
     BUILD_DIR,
-    BuildDirOption,
     BuilderOptions,
     CleanOption,
     LayerOptions,
@@ -17,6 +16,7 @@ from ocistacks.cli.options import (
     SpecArgument,
     StatusOptions,
     TalkOptions,
+    UnusedBuildDirOption,
 )
 
 
@@ -38,7 +38,7 @@ def lock(
         typer.Option("--upgrade-package", help="Take this package's newest; may be repeated."),
     ] = None,
     clean: CleanOption = False,
-    build_dir: BuildDirOption = BUILD_DIR,
+    build_dir: UnusedBuildDirOption = BUILD_DIR,
 ) -> None:
     """Pin every package and Python of a stack, by hash."""
     from ocistacks.cli.locking import lock_selected

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ocistacks.builder.python_runtimes import PythonOrigin
     from ocistacks.cli.console import ConsoleReporter
     from ocistacks.cli.session import BuilderFlags
+    from ocistacks.selection.model import Wish
 
 BUILD_DIR = Path("_build")
 OUTPUT_DIR = Path("_artifacts")
@@ -52,6 +53,10 @@ PythonFromOption = Annotated[
 BuildDirOption = Annotated[
     Path,
     typer.Option("--build-dir", help="The folder of built layers, from the specification's."),
+]
+UnusedBuildDirOption = Annotated[
+    Path,
+    typer.Option("--build-dir", help="Taken as venvstacks does; nothing depends on it."),
 ]
 ForceOption = Annotated[
     bool, typer.Option("--force/--no-force", help="Write again what is there already.")
@@ -311,6 +316,18 @@ class RelatedOptions:
             help="Publish what stands on included layers, too.",
         ),
     ] = False
+
+    def wish_to_publish(self, layers: LayerOptions) -> Wish:
+        """Return what is asked for by a command that publishes or exports, and no more."""
+        from ocistacks.selection.model import Wish
+
+        return Wish(
+            publish=True,
+            include=tuple(layers.include or ()),
+            allow_missing=layers.allow_missing,
+            publish_dependencies=self.publish_dependencies,
+            publish_derived=self.publish_derived,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

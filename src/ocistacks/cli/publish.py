@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ocistacks.cli.options import (
     BUILD_DIR,
-    BuildDirOption,
     BuilderOptions,
     DryRunOption,
     ForceOption,
@@ -15,6 +14,7 @@ from ocistacks.cli.options import (
     SpecArgument,
     StatusOptions,
     TalkOptions,
+    UnusedBuildDirOption,
 )
 
 
@@ -29,22 +29,14 @@ def publish(
     talk: TalkOptions,
     force: ForceOption = False,
     dry_run: DryRunOption = False,
-    build_dir: BuildDirOption = BUILD_DIR,
+    build_dir: UnusedBuildDirOption = BUILD_DIR,
 ) -> None:
     """Write a stack's archives, their metadata, and an OCI image layout of the same bytes."""
     from ocistacks.cli.publishing import print_published, print_request, publish_selected
     from ocistacks.cli.session import stack_session
-    from ocistacks.selection.model import Wish
 
-    wish = Wish(
-        publish=True,
-        include=tuple(layers.include or ()),
-        allow_missing=layers.allow_missing,
-        publish_dependencies=related.publish_dependencies,
-        publish_derived=related.publish_derived,
-    )
     with stack_session(spec, settings=settings, flags=builder.flags(), talk=talk) as session:
-        selection = session.select(wish)
+        selection = session.select(related.wish_to_publish(layers))
         if session.show(selection, status):
             return
         if dry_run:

@@ -63,7 +63,7 @@ def publish_selected(
     )
     layout = LayoutReference(folder=output / LAYOUT_FOLDER, tag="latest")
     sent = (
-        send_stack(session, session.present(), layout, needs_images=False)
+        send_stack(session, session.present(built), layout, needs_images=False)
         if options.layout
         else None
     )

@@ -157,10 +157,20 @@ class StackSession:
             if environment_names is None or plan.layer.environment_name in environment_names
         )
 
-    def present(self) -> tuple[BuiltLayer, ...]:
-        """Return all layers of the stack that are locked and built, in build order."""
+    def present(self, built: Sequence[BuiltLayer]) -> tuple[BuiltLayer, ...]:
+        """Return all layers of the stack that are locked and built, in build order.
+
+        ``built`` are some of them; where they are all, nothing is planned again.
+        """
         from ocistacks.builder.build_stack import built_layers
 
+        known = {layer.plan.layer.environment_name for layer in built}
+        if all(
+            layer.environment_name in known
+            for layer in self.stack.layers
+            if not set(self.platforms).isdisjoint(layer.platforms)
+        ):
+            return tuple(built)
         names = frozenset(layer.environment_name for layer in self.stack.layers)
         locked = names - self.stale(names)
         whole = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from ocistacks.cli.options import (
     SettingsOptions,
     SpecArgument,
     TalkOptions,
+    UnusedBuildDirOption,
 )
 
 
@@ -23,9 +23,7 @@ def show(
     json: Annotated[
         bool, typer.Option("--json/--no-json", help="As JSON, with venvstacks' keys.")
     ] = False,
-    build_dir: Annotated[
-        Path, typer.Option("--build-dir", help="Taken as venvstacks does; nothing depends on it.")
-    ] = BUILD_DIR,
+    build_dir: UnusedBuildDirOption = BUILD_DIR,
 ) -> None:
     """Show a stack's layers, what each stands on, and with a star what needs locking."""
     from ocistacks.cli.session import BuilderFlags, show_status, stack_session
