@@ -132,6 +132,7 @@ class StackSession:
         A Python is looked for where a lock that another tool made names none, and wheels below
         applications are fetched where their scripts are not known.
         """
+        from ocistacks.builder.wheel_choices import remembered_wheels
         from ocistacks.builder.wheel_scripts import scripts_of_wheels
         from ocistacks.lock.pin_pythons import pin_pythons
         from ocistacks.request.plan import choose_layers, plan_stack, wheels_below_applications
@@ -139,7 +140,8 @@ class StackSession:
         locks = pin_pythons(
             read_locks(self.stack, environment_names), self.platforms, self.resolve_python
         )
-        chosen = [choose_layers(self.stack, locks, platform) for platform in self.platforms]
+        choose = remembered_wheels(self.store)
+        chosen = [choose_layers(self.stack, locks, platform, choose) for platform in self.platforms]
         scripts = scripts_of_wheels(
             [
                 wheel

@@ -17,7 +17,7 @@ from ocistacks.errors import LockError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
+    from packaging.pylock import Package, PackageWheel, Pylock
 
 _LISTS_OF_PLACES = ("find-links", "extra-index-url")
 
@@ -48,16 +48,16 @@ def with_relative_wheels(pylock: Pylock, lock_folder: Path) -> Pylock:
     )
 
 
-def local_path(source: PackageWheel | PackageSdist, lock_folder: Path) -> Path | None:
-    """Return where a locked file lies on this machine, None if it is to be fetched."""
-    if source.path is not None:
+def local_path(url: str | None, path: str | None, lock_folder: Path) -> Path | None:
+    """Return where a file lies that a lock names so, None if it is to be fetched."""
+    if path is not None:
         # As text: a link in the way to the lock must not change what `..` means.
-        return Path(os.path.normpath(lock_folder / source.path))
-    if source.url is not None and urlsplit(source.url).scheme == "file":
+        return Path(os.path.normpath(lock_folder / path))
+    if url is not None and urlsplit(url).scheme == "file":
         # Rarely needed, and an HTTP client comes with it.
         from urllib.request import url2pathname
 
-        return Path(url2pathname(urlsplit(source.url).path))
+        return Path(url2pathname(urlsplit(url).path))
     return None
 
 
@@ -67,7 +67,7 @@ def _relative_package(package: Package, lock_folder: Path) -> Package:
 
 
 def _relative_wheel(wheel: PackageWheel, lock_folder: Path) -> PackageWheel:
-    path = local_path(wheel, lock_folder)
+    path = local_path(wheel.url, wheel.path, lock_folder)
     if path is None:
         return wheel
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ocistacks.lock.document import to_toml
 from ocistacks.lock.layer_pins import layered_pins, runtime_pins
 from ocistacks.lock.metadata import read_metadata
 from ocistacks.lock.new_metadata import new_metadata
@@ -77,8 +78,10 @@ def lock_layer(
     pins = _pins(layer, previous, lower, resolve_python, options.platforms, upgrade=upgrade)
     recorded = read_metadata(paths.metadata)
     metadata = new_metadata(layer, pylock, recorded, inputs, newest=stack.exclude_newer)
-    metadata = metadata.with_pins(pins)
-    lock = LayerLock(layer=layer, paths=paths, pylock=pylock, metadata=metadata, pins=pins)
+    same = previous is not None and previous.pylock == pylock
+    text = previous.text if previous is not None and same else to_toml(pylock, name).encode()
+    metadata = metadata.with_pins(pins).with_text(text)
+    lock = LayerLock(layer=layer, paths=paths, text=text, metadata=metadata, pins=pins)
     return LockResult(lock=lock, outcome=_outcome(lock, previous, stands=stands), previous=previous)
 
 
@@ -145,11 +148,8 @@ def _pins(
 
 
 def _outcome(lock: LayerLock, previous: LayerLock | None, *, stands: bool) -> Outcome:
-    if previous is None or previous.pylock != lock.pylock:
+    if previous is None or previous.text != lock.text:
         return "locked"
-    if previous.metadata == lock.metadata:
-        return "up to date" if stands else "unchanged"
-    same = (
-        previous.metadata.with_inputs(lock.metadata.ocistacks.resolver_inputs_hash) == lock.metadata
-    )
-    return "unchanged" if same else "locked"
+    if previous.metadata.with_inputs_of(lock.metadata) != lock.metadata:
+        return "locked"
+    return "up to date" if stands else "unchanged"

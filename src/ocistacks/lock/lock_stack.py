@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ocistacks.errors import LockError
 from ocistacks.files import write_text_atomically
-from ocistacks.lock.document import to_summary, to_toml
+from ocistacks.lock.document import to_summary
 from ocistacks.lock.failures import gathered
 from ocistacks.lock.lock_layer import LockResult, lock_layer
 from ocistacks.lock.paths import LockPaths
@@ -125,13 +125,13 @@ def _names_above(layer: LayerSpec, layers: Collection[LayerSpec]) -> list[str]:
 def _write(result: LockResult) -> None:
     lock, previous = result.lock, result.previous
     name = lock.layer.environment_name
-    same_packages = previous is not None and previous.pylock == lock.pylock
-    if not same_packages or not lock.paths.summary.exists():
+    is_same = previous is not None and previous.text == lock.text
+    if not is_same or not lock.paths.summary.exists():
         write_text_atomically(lock.paths.summary, to_summary(lock.pylock, name))
     if result.outcome == "up to date":
         return
-    if not same_packages:
-        write_text_atomically(lock.paths.pylock, to_toml(lock.pylock, name))
+    if not is_same:
+        write_text_atomically(lock.paths.pylock, lock.text.decode())
     inputs = previous.metadata.lock_input_hash if previous is not None else None
     if inputs != lock.metadata.lock_input_hash or not lock.paths.declared.exists():
         write_text_atomically(lock.paths.declared, _declared(lock.layer))

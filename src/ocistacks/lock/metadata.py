@@ -33,6 +33,8 @@ class OwnMetadata(BaseModel):
     resolver_inputs_hash: Digest | None = None
     """Digest of all that was given to uv: when it is the same, uv need not be asked again. None
     for a lock that another tool made."""
+    pylock_digest: Digest | None = None
+    """Digest of the lock file: when it is the same, ``requirements_hash`` holds without parsing."""
     python: Mapping[Platform, PythonPin] = Field(default_factory=dict)
     """The Python that the layer is bound to. Not in the lock itself, which another tool may have
     made and which need not change for it."""
@@ -69,9 +71,16 @@ class LockMetadata(BaseModel):
         """Return the metadata of the same lock, bound to other Python archives."""
         return self._with_own(python={platform: pins[platform] for platform in sorted(pins)})
 
-    def with_inputs(self, resolver_inputs_hash: Digest | None) -> LockMetadata:
-        """Return the metadata of the same lock, resolved from other inputs."""
-        return self._with_own(resolver_inputs_hash=resolver_inputs_hash)
+    def with_text(self, text: bytes) -> LockMetadata:
+        """Return the metadata of the same lock, in a file that holds ``text``."""
+        return self._with_own(pylock_digest=Digest.of_bytes(text))
+
+    def with_inputs_of(self, other: LockMetadata) -> LockMetadata:
+        """Return the metadata of the same lock, made and written as the other one."""
+        own = other.ocistacks
+        return self._with_own(
+            resolver_inputs_hash=own.resolver_inputs_hash, pylock_digest=own.pylock_digest
+        )
 
     def _with_own(self, **changes: object) -> LockMetadata:
         return self.model_copy(update={"ocistacks": self.ocistacks.model_copy(update=changes)})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from packaging.markers import InvalidMarker, Marker
@@ -12,6 +12,7 @@ from packaging.pylock import Package, Pylock, PylockValidationError
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from ocistacks.digests import Digest
 from ocistacks.errors import LockError
 from ocistacks.lock.hashes import (
     lock_input_hash,
@@ -34,15 +35,20 @@ if TYPE_CHECKING:
     from ocistacks.spec.model import LayerSpec, StackSpec
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class LayerLock:
-    """A layer with its lock."""
+    """A layer with its lock; ``text`` is what the lock file holds."""
 
     layer: LayerSpec
     paths: LockPaths
-    pylock: Pylock
+    text: bytes = field(repr=False)
     metadata: LockMetadata
     pins: Mapping[Platform, PythonPin]
+
+    @cached_property
+    def pylock(self) -> Pylock:
+        """The lock, parsed when it is first asked for, which takes long; LockError if broken."""
+        return _parsed(self.text, self.paths.pylock)
 
     @property
     def install_target(self) -> str:
@@ -52,12 +58,20 @@ class LayerLock:
 
 def read_pylock(path: Path) -> Pylock | None:
     """Return the lock in the file at ``path``, None if there is none; LockError if broken."""
+    text = _content(path)
+    return None if text is None else _parsed(text, path)
+
+
+def _content(path: Path) -> bytes | None:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         return None
+
+
+def _parsed(text: bytes, path: Path) -> Pylock:
     try:
-        return parse_pylock(content.decode())
+        return parse_pylock(text.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, PylockValidationError) as error:
         raise LockError(
             "A lock cannot be read.",
@@ -139,6 +153,8 @@ def changed_inputs(lock: LayerLock) -> str | None:
         return "its requirements changed"
     if other_inputs_hash(layer) != metadata.other_inputs_hash:
         return "its Python version, platform floors or lower layers changed"
+    if metadata.ocistacks.pylock_digest == Digest.of_bytes(lock.text):
+        return None
     if requirements_hash(lock.pylock) != metadata.requirements_hash:
         return "its lock file was changed by hand"
     return None
@@ -205,12 +221,16 @@ def read_lock(stack: StackSpec, layer: LayerSpec) -> LayerLock:
 
 
 def read_layer_lock(layer: LayerSpec, paths: LockPaths) -> LayerLock | None:
-    """Return the lock of ``layer`` at ``paths``, None if there is none; LockError if broken."""
+    """Return the lock of ``layer`` at ``paths``, None if there is none.
+
+    Raises:
+        LockError: its metadata is broken. Whether the lock is shows when it is parsed.
+    """
     metadata = read_metadata(paths.metadata)
-    pylock = read_pylock(paths.pylock)
-    if pylock is None or metadata is None:
+    text = _content(paths.pylock)
+    if text is None or metadata is None:
         return None
-    return LayerLock(layer=layer, paths=paths, pylock=pylock, metadata=metadata, pins=metadata.pins)
+    return LayerLock(layer=layer, paths=paths, text=text, metadata=metadata, pins=metadata.pins)
 
 
 def _read(stack: StackSpec, layer: LayerSpec) -> LayerLock | None:

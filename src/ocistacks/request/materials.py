@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
-from ocistacks.digests import Digest
-from ocistacks.errors import LockError
 from ocistacks.lock.local_wheels import local_path
 from ocistacks.request.index_login import login_for
+from ocistacks.request.model import WheelInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from packaging.pylock import Package, PackageWheel
-
+    from ocistacks.digests import Digest
     from ocistacks.lock.python_pin import PythonPin
     from ocistacks.request.index_login import IndexLogin
+    from ocistacks.request.locked_wheels import LockedWheel
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,33 +36,29 @@ class Material:
 
 
 def wheel_material(
-    package: Package,
-    wheel: PackageWheel,
-    lock_folder: Path,
-    logins: Iterable[IndexLogin] = (),
+    wheel: LockedWheel, lock_folder: Path, logins: Iterable[IndexLogin] = ()
 ) -> Material:
-    """Return the material for a locked wheel; LockError if the lock has no SHA-256 for it.
+    """Return the material for a locked wheel.
 
     ``logins`` are the stack's indexes: a wheel on the host of one is asked for with its
     credentials.
     """
-    sha256 = wheel.hashes.get("sha256")
-    if sha256 is None:
-        raise LockError(
-            "A locked wheel has no sha256, so it cannot be verified.",
-            where=f"{package.name}: {wheel.filename}, in {lock_folder}",
-            found=", ".join(wheel.hashes) or "no hash",
-            expected="sha256",
-            hint="lock the layer again, from an index that tells the sha256",
-        )
-    path = local_path(wheel, lock_folder)
+    path = local_path(wheel.url, wheel.path, lock_folder)
+    url = wheel.url if path is None else None
     return Material(
-        name=unquote(wheel.filename),
-        digest=Digest.from_hex(sha256),
+        name=wheel.filename,
+        digest=wheel.digest,
         size=wheel.size,
-        url=wheel.url if path is None else None,
+        url=url,
         path=path,
-        login=login_for(wheel.url, package.index, logins) if path is None and wheel.url else None,
+        login=login_for(url, wheel.index, logins) if url is not None else None,
+    )
+
+
+def wheel_input(wheel: LockedWheel) -> WheelInput:
+    """Return what a build request says of a locked wheel."""
+    return WheelInput(
+        name=wheel.name, version=wheel.version, filename=wheel.filename, digest=wheel.digest
     )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocistacks.digests import Digest
 from ocistacks.errors import LockError
-from ocistacks.lock.document import needed_on
-from ocistacks.lock.shared import is_shared
-from ocistacks.lock.wheels import choose_wheel
 from ocistacks.request.index_login import index_logins
-from ocistacks.request.materials import Material, python_material, wheel_material
+from ocistacks.request.locked_wheels import choose_wheels
+from ocistacks.request.materials import (
+    Material,
+    python_material,
+    wheel_input,
+    wheel_material,
+)
 from ocistacks.request.model import (
     BuildRequest,
     ModulesInput,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from ocistacks.lock.python_pin import PythonPin
     from ocistacks.lock.read import LayerLock
     from ocistacks.platforms import Platform
+    from ocistacks.request.locked_wheels import LockedWheel
     from ocistacks.spec.model import LayerSpec, StackSpec
 
 
@@ -59,17 +63,31 @@ class ChosenLayer:
 Scripts = Mapping[Digest, tuple[ScriptInput, ...]]
 """The console scripts of each wheel that lies below an application."""
 
+WheelChooser = Callable[["LayerLock", "Platform"], tuple["LockedWheel", ...]]
+"""Gives the wheels that a platform takes of a lock, as ``choose_wheels`` does."""
+
 
 def choose_layers(
-    stack: StackSpec, locks: Sequence[LayerLock], platform: Platform
+    stack: StackSpec,
+    locks: Sequence[LayerLock],
+    platform: Platform,
+    choose: WheelChooser = choose_wheels,
 ) -> tuple[ChosenLayer, ...]:
     """Return the layers that are made for ``platform``, with their wheels, in build order.
 
     Raises:
         LockError: a lock has no wheel for that platform.
     """
+    logins = index_logins(stack.uv_configuration)
     return tuple(
-        ChosenLayer(lock=lock, platform=platform, wheels=_wheels(stack, lock, platform))
+        ChosenLayer(
+            lock=lock,
+            platform=platform,
+            wheels=tuple(
+                (wheel_material(wheel, lock.paths.folder, logins), wheel_input(wheel))
+                for wheel in choose(lock, platform)
+            ),
+        )
         for lock in locks
         if platform in lock.layer.platforms
     )
@@ -111,33 +129,6 @@ def wheels_below_applications(
         for material, _wheel in layer.wheels
     )
     return tuple({material.digest: material for material in wheels}.values())
-
-
-def _wheels(
-    stack: StackSpec, lock: LayerLock, platform: Platform
-) -> tuple[tuple[Material, WheelInput], ...]:
-    layer = lock.layer
-    logins = index_logins(stack.uv_configuration)
-    wheels: list[tuple[Material, WheelInput]] = []
-    for package in lock.pylock.packages:
-        if is_shared(package) or not needed_on(package, layer, platform):
-            continue
-        wheel = choose_wheel(package, layer, platform, runtime_of(layer).python_minor)
-        if wheel is None:
-            raise LockError(
-                f"The lock of layer {layer.environment_name} has no wheel that fits.",
-                where=f"{lock.paths.pylock}, {package.name} {package.version}, {platform}",
-                hint="lock the layer again: ocistacks lock SPEC",
-            )
-        material = wheel_material(package, wheel, lock.paths.folder, logins)
-        chosen = WheelInput(
-            name=package.name,
-            version=str(package.version),
-            filename=material.name,
-            digest=material.digest,
-        )
-        wheels.append((material, chosen))
-    return tuple(wheels)
 
 
 def _plan_layer(

@@ -6,6 +6,7 @@
     builds/HEX.json        what a build request's input digest gave
     pythons/NAME.json      which Python archive a release tarball gave
     scripts/HEX.json       which console scripts a wheel declares
+    choices/HEX.json       which wheels a platform takes of a lock
     toolchains/HEX         the root folders that Python is compiled in, by what they are made of
     locks/NAME             what processes wait for each other on
     temporary/             what is not finished; same file system, so that it can be renamed
@@ -44,6 +45,7 @@ _FOLDERS = (
     "wheels",
     "pythons",
     "scripts",
+    "choices",
     "toolchains",
     "locks",
     "temporary",
@@ -82,6 +84,10 @@ class Store:
     def scripts_path(self, wheel: Digest) -> Path:
         """Return the record of which console scripts a wheel declares."""
         return self.root / "scripts" / f"{wheel.hex}.json"
+
+    def choice_path(self, identity: Digest) -> Path:
+        """Return the record of which wheels a platform takes of a lock."""
+        return self.root / "choices" / f"{identity.hex}.json"
 
     def toolchain_path(self, identity: Digest) -> Path:
         """Return the folder of the toolchain root that is made of what has that digest."""

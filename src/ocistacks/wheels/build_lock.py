@@ -19,8 +19,8 @@ from ocistacks.lock.project import resolver_inputs_hash
 from ocistacks.lock.read import read_pylock
 from ocistacks.lock.resolve import Resolution, resolve_layer
 from ocistacks.lock.wheels import choose_wheel
-from ocistacks.request.materials import Material, wheel_material
-from ocistacks.request.model import WheelInput
+from ocistacks.request.locked_wheels import locked_wheel
+from ocistacks.request.materials import Material, wheel_input, wheel_material
 from ocistacks.spec.model import runtime_of
 from ocistacks.wheels.resolver_settings import requirements_project
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ocistacks.lock.options import LockOptions
     from ocistacks.platforms import Platform
     from ocistacks.request.index_login import IndexLogin
+    from ocistacks.request.model import WheelInput
     from ocistacks.spec.model import LayerSpec, StackSpec
     from ocistacks.wheels.model import SdistInput
 
@@ -167,14 +168,7 @@ def locked_wheels(
         wheel = choose_wheel(package, layer, platform, minor)
         if wheel is None or platform not in platforms_of(package, layer):
             continue
-        material = wheel_material(package, wheel, lock.path.parent, logins)
-        materials.append(material)
-        inputs.append(
-            WheelInput(
-                name=package.name,
-                version=str(package.version),
-                filename=material.name,
-                digest=material.digest,
-            )
-        )
+        locked = locked_wheel(package, wheel, lock.path.parent)
+        materials.append(wheel_material(locked, lock.path.parent, logins))
+        inputs.append(wheel_input(locked))
     return tuple(sorted(inputs, key=lambda wheel: wheel.name)), tuple(materials)

@@ -109,7 +109,7 @@ def _located(package: Package, folder: Path, logins: Iterable[IndexLogin]) -> Sd
             expected="sha256",
             hint="put the sdist into a folder, and name that in find-links of [tool.uv]",
         )
-    path = local_path(sdist, folder)
+    path = local_path(sdist.url, sdist.path, folder)
     material = Material(
         name=filename,
         digest=Digest.from_hex(sha256),

@@ -13,7 +13,7 @@ from ocistacks.errors import LockError
 from ocistacks.lock.metadata import LockMetadata
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin
-from ocistacks.lock.read import LayerLock, parse_pylock
+from ocistacks.lock.read import LayerLock
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
 from ocistacks.request.plan import choose_layers, plan_stack
@@ -78,7 +78,7 @@ def plans(stack, pins, platform=AARCH64):
         LayerLock(
             layer=layer,
             paths=LockPaths.of_layer(stack.folder, layer.environment_name),
-            pylock=parse_pylock('lock-version = "1.0"\ncreated-by = "uv"\npackages = []'),
+            text=b'lock-version = "1.0"\ncreated-by = "uv"\npackages = []',
             metadata=metadata,
             pins=pins[layer.environment_name],
         )

@@ -13,7 +13,7 @@ from ocistacks.digests import Digest
 from ocistacks.lock.metadata import LockMetadata
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin
-from ocistacks.lock.read import LayerLock, parse_pylock
+from ocistacks.lock.read import LayerLock
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
 from ocistacks.request.plan import choose_layers, plan_stack, wheels_below_applications
@@ -81,7 +81,7 @@ class Shop:
             LayerLock(
                 layer=layer,
                 paths=LockPaths.of_layer(stack.folder, layer.environment_name),
-                pylock=parse_pylock(LOCK_TEXT),
+                text=LOCK_TEXT.encode(),
                 metadata=LockMetadata(
                     requirements_hash=EMPTY,
                     lock_input_hash=EMPTY,

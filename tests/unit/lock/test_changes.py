@@ -3,6 +3,7 @@
 import pytest
 
 from ocistacks.lock.changes import layer_changes
+from ocistacks.lock.document import to_toml
 from ocistacks.lock.lock_layer import LockResult
 from ocistacks.lock.metadata import LockMetadata
 from ocistacks.lock.paths import LockPaths
@@ -44,7 +45,7 @@ def changes(layer, pylock, tmp_path):
         return LayerLock(
             layer=spec,
             paths=LockPaths.of_layer(tmp_path, "py"),
-            pylock=pylock("".join(packages) or "packages = []"),
+            text=to_toml(pylock("".join(packages) or "packages = []"), "py").encode(),
             metadata=metadata,
             pins=pins,
         )

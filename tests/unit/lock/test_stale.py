@@ -8,11 +8,11 @@ import pytest
 from ocistacks.lock.document import to_toml
 from ocistacks.lock.hashes import lock_input_hash, other_inputs_hash, requirements_hash
 from ocistacks.lock.hashes import version_inputs_hash as version_hash
-from ocistacks.lock.metadata import LockMetadata
+from ocistacks.lock.metadata import LockMetadata, read_metadata
 from ocistacks.lock.module_hash import module_hash, module_hashes
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin
-from ocistacks.lock.read import stale_reason
+from ocistacks.lock.read import outdated_reason, read_lock, stale_reason
 from ocistacks.lock.status import stack_status
 from ocistacks.platforms import Platform
 from ocistacks.selection.model import When, Wish
@@ -93,6 +93,34 @@ def test_a_change_by_hand(locked, tmp_path):
             'hashes = {sha256 = "aa"}}}]',
         )
     )
+    assert reasons(locked(STACK)) == [None, "its lock file was changed by hand"]
+
+
+def vouched(path):
+    """Have the metadata of a lock hold the digest of its file; return the path of the lock."""
+    paths = LockPaths.of_layer(path, "app-run")
+    metadata = read_metadata(paths.metadata).with_text(paths.pylock.read_bytes())
+    paths.metadata.write_text(metadata.to_json())
+    return paths.pylock
+
+
+def test_a_lock_file_that_is_as_it_was_written_is_not_parsed(locked, tmp_path):
+    vouched(tmp_path)
+    lock = read_lock(locked(STACK), locked(STACK).layers[1])
+    assert outdated_reason(lock) is None
+    assert "pylock" not in vars(lock)
+
+
+def test_a_lock_file_with_other_line_ends_is_as_valid(locked, tmp_path):
+    path = vouched(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert reasons(locked(STACK)) == [None, None]
+
+
+def test_a_change_by_hand_of_a_lock_that_was_vouched_for(locked, tmp_path):
+    path = vouched(tmp_path)
+    text = 'lock-version = "1.0"\ncreated-by = "me"\n[[packages]]\nname = "b"\nversion = "1"\n'
+    path.write_text(f"{text}marker = \"sys_platform == 'from_lower_layer'\"\n")
     assert reasons(locked(STACK)) == [None, "its lock file was changed by hand"]
 
 
