@@ -41,9 +41,9 @@ import resource, sys, time
 from contextlib import contextmanager
 from pathlib import Path
 from ocistacks.digests import Digest
-from ocistacks.oci.model import Descriptor
-from ocistacks.oci.registry import Repository
-from ocistacks.oci.source import file_chunks, verified_chunks
+from ocistacks.registry.model import Descriptor
+from ocistacks.registry.repository import Repository
+from ocistacks.registry.source import file_chunks, verified_chunks
 verb, host, repository, path, digest, size = sys.argv[1:]
 blob = Descriptor(
     media_type="application/octet-stream", digest=Digest(digest), size=int(size)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CONTAINERFILE = "Containerfile.builder"
 # The rooms whose code never runs in a builder: a change there makes no new image.
-_LEFT_OUT = {"__pycache__", "cli", "deploy", "oci"}
+_LEFT_OUT = {"__pycache__", "cli", "deploy", "oci", "registry"}
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 

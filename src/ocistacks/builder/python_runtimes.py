@@ -75,13 +75,6 @@ class RuntimePythons:
 
     def _named(self, version: str, source: PythonSource) -> PythonPin:
         parts = urlsplit(source.url)
-        if parts.scheme == "oci":
-            raise LockError(
-                "Python archives cannot be fetched from registries yet.",
-                where=f"[tool.ocistacks.python_sources], {version}",
-                found=source.url,
-                expected="https://, http:// or file://",
-            )
         is_file = parts.scheme == "file"
         material = Material(
             name=f"Python {version}",

@@ -19,7 +19,7 @@ from ocistacks.deploy.publish import (
     publish_archives,
     publishing_request,
 )
-from ocistacks.oci.reference import LayoutReference
+from ocistacks.registry.reference import LayoutReference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from ocistacks.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from ocistacks.oci.reference import LayoutReference, RegistryReference
+    from ocistacks.registry.reference import LayoutReference, RegistryReference
     from ocistacks.spec.model import StackSpec
 
 
@@ -38,7 +38,7 @@ def push(
     from ocistacks.cli.send import send_stack
     from ocistacks.cli.session import stack_session
     from ocistacks.cli.tables import size
-    from ocistacks.oci.reference import parse_reference
+    from ocistacks.registry.reference import parse_reference
 
     # A reference that is none is told before anything else is looked at.
     target = parse_reference(reference) if reference is not None else None
@@ -57,7 +57,7 @@ def push(
 
 def _of_settings(stack: StackSpec) -> LayoutReference | RegistryReference:
     from ocistacks.errors import UsageError
-    from ocistacks.oci.reference import DEFAULT_TAG, parse_reference
+    from ocistacks.registry.reference import DEFAULT_TAG, parse_reference
 
     if stack.settings.repository is None:
         raise UsageError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocistacks.oci.open import open_source
-from ocistacks.oci.reference import parse_reference
+from ocistacks.registry.reference import parse_reference
 from ocistacks.store.store import Store
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from ocistacks.cli.console import ConsoleReporter
     from ocistacks.cli.options import TalkOptions
-    from ocistacks.oci.reference import LayoutReference, RegistryReference
-    from ocistacks.oci.source import ObjectSource
+    from ocistacks.registry.reference import LayoutReference, RegistryReference
+    from ocistacks.registry.source import ObjectSource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

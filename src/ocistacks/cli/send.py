@@ -11,13 +11,13 @@ from ocistacks.oci.assemble_stack import StackObjects, assemble_stack
 from ocistacks.oci.assembled_source import AssembledSource
 from ocistacks.oci.base_image import SETTING_HINT, read_base_image
 from ocistacks.oci.open import open_sink, open_source
-from ocistacks.oci.reference import (
+from ocistacks.oci.transfer import copy_objects
+from ocistacks.registry.reference import (
     DEFAULT_TAG,
     LayoutReference,
     RegistryReference,
     parse_reference,
 )
-from ocistacks.oci.transfer import copy_objects
 from ocistacks.spec.settings import NO_BASE_IMAGE
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ocistacks.errors import DigestError, UnsafeContentError
 from ocistacks.files import unwritable
 from ocistacks.oci import annotations as keys
-from ocistacks.oci.source import file_chunks, verified_chunks
+from ocistacks.registry.source import file_chunks, verified_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ocistacks.blob.unpack import Unpacked
     from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.digests import Digest
-    from ocistacks.oci.model import Descriptor
-    from ocistacks.oci.source import ObjectSource
     from ocistacks.progress import Reporter
+    from ocistacks.registry.model import Descriptor
+    from ocistacks.registry.source import ObjectSource
     from ocistacks.store.store import Store
 
 # A layer whose artifact does not tell its unpacked size may be so much larger than its blob.
@@ -77,7 +77,7 @@ def built_tree(built: BuiltLayer, store: Store, reporter: Reporter) -> Path:
         return tree / install_target
     # Not before there is something to unpack: most layers were unpacked before.
     from ocistacks.oci.assembled_source import AssembledSource
-    from ocistacks.oci.model import Descriptor
+    from ocistacks.registry.model import Descriptor
 
     descriptor = Descriptor(
         media_type=blob.media_type,

@@ -10,18 +10,18 @@ from ocistacks.deploy.deployment import read_deployment, write_deployment
 from ocistacks.deploy.layer_trees import ensure_tree
 from ocistacks.deploy.select import ListedLayer, listed_layers, select_layers
 from ocistacks.errors import NotFoundError, UnsafeContentError
-from ocistacks.oci.model import ImageConfiguration, Index, Manifest, read_graph_document
-from ocistacks.oci.source import read_blob
+from ocistacks.registry.model import ImageConfiguration, Index, Manifest, read_graph_document
+from ocistacks.registry.source import read_blob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ocistacks.digests import Digest
-    from ocistacks.oci.model import Descriptor
-    from ocistacks.oci.source import ObjectSource
     from ocistacks.platforms import Platform
     from ocistacks.progress import Reporter
+    from ocistacks.registry.model import Descriptor
+    from ocistacks.registry.source import ObjectSource
     from ocistacks.store.store import Store
 
 _PARALLEL = 4

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ocistacks.oci.source import ObjectSource
     from ocistacks.platforms import Platform
     from ocistacks.progress import Reporter
+    from ocistacks.registry.source import ObjectSource
     from ocistacks.store.store import Store
 
 

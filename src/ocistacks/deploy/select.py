@@ -12,8 +12,8 @@ from ocistacks.spec.names import LayerKind, nearest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ocistacks.oci.model import Descriptor, Index
     from ocistacks.platforms import Platform
+    from ocistacks.registry.model import Descriptor, Index
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

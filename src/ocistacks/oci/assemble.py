@@ -13,8 +13,8 @@ from ocistacks.blob.model import MODIFICATION_TIME_RFC3339
 from ocistacks.digests import Digest
 from ocistacks.errors import UsageError
 from ocistacks.oci import annotations as keys
-from ocistacks.oci import media_types
-from ocistacks.oci.model import (
+from ocistacks.registry import media_types
+from ocistacks.registry.model import (
     ContainerConfiguration,
     Descriptor,
     HistoryEntry,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import NotFoundError
-from ocistacks.oci.source import file_chunks, verified_chunks
+from ocistacks.registry.source import file_chunks, verified_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from ocistacks.digests import Digest
     from ocistacks.oci.assemble import Assembled, AssembledIndex
-    from ocistacks.oci.model import Descriptor
-    from ocistacks.oci.source import ObjectSource
+    from ocistacks.registry.model import Descriptor
+    from ocistacks.registry.source import ObjectSource
     from ocistacks.store.store import Store
 
 

@@ -11,9 +11,9 @@ from ocistacks.errors import (
     TransferError,
     UnsafeContentError,
 )
-from ocistacks.oci import media_types
 from ocistacks.oci.assemble import BaseImage
-from ocistacks.oci.model import (
+from ocistacks.registry import media_types
+from ocistacks.registry.model import (
     Descriptor,
     ImageConfiguration,
     Index,
@@ -21,12 +21,12 @@ from ocistacks.oci.model import (
     bound_document,
     read_graph_document,
 )
-from ocistacks.oci.source import read_blob
+from ocistacks.registry.source import read_blob
 
 if TYPE_CHECKING:
-    from ocistacks.oci.reference import LayoutReference, RegistryReference
-    from ocistacks.oci.source import ObjectSource
     from ocistacks.platforms import Platform
+    from ocistacks.registry.reference import LayoutReference, RegistryReference
+    from ocistacks.registry.source import ObjectSource
 
 SETTING_HINT: Final = (
     "name another image with base_image in [tool.ocistacks], --base-image or "

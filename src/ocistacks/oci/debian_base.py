@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from ocistacks.blob.model import MEDIA_TYPE_TAR_GZIP, MODIFICATION_TIME_RFC3339
 from ocistacks.digests import Digest
-from ocistacks.oci import media_types
 from ocistacks.oci.assemble import DEFAULT_PATH
 from ocistacks.oci.layout import ImageLayout
-from ocistacks.oci.model import (
+from ocistacks.registry import media_types
+from ocistacks.registry.model import (
     ContainerConfiguration,
     Descriptor,
     HistoryEntry,

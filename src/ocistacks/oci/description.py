@@ -14,15 +14,15 @@ from urllib.parse import unquote
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, TransferError, UnsafeContentError
 from ocistacks.oci import annotations as keys
-from ocistacks.oci import media_types
+from ocistacks.registry import media_types
 from ocistacks.spec.names import name_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ocistacks.blob.model import Blob
-    from ocistacks.oci.model import Descriptor
     from ocistacks.platforms import Platform
+    from ocistacks.registry.model import Descriptor
 
 _LONGEST_LIST = 1000
 

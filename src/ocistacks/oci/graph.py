@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import UnsafeContentError
-from ocistacks.oci.model import Index, Manifest, read_graph_document
+from ocistacks.registry.model import Index, Manifest, read_graph_document
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from ocistacks.digests import Digest
-    from ocistacks.oci.model import Descriptor
-    from ocistacks.oci.source import ObjectSource
+    from ocistacks.registry.model import Descriptor
+    from ocistacks.registry.source import ObjectSource
 
 _MOST_MANIFESTS = 5000
 _DEEPEST_INDEX = 4

@@ -20,16 +20,16 @@ from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, NotFoundError, TargetError, TransferError
 from ocistacks.files import atomic_file, link_or_copy, unwritable
 from ocistacks.oci import annotations as keys
-from ocistacks.oci import media_types
-from ocistacks.oci.model import Descriptor, Index, bound_document, read_kind
-from ocistacks.oci.reference import DEFAULT_TAG
-from ocistacks.oci.source import file_chunks, verified_chunks, verified_document
+from ocistacks.registry import media_types
+from ocistacks.registry.model import Descriptor, Index, bound_document, read_kind
+from ocistacks.registry.reference import DEFAULT_TAG
+from ocistacks.registry.source import file_chunks, verified_chunks, verified_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ocistacks.oci.source import Content
+    from ocistacks.registry.source import Content
 
 _MARKER_FILE: Final = "oci-layout"
 _MARKER: Final = b'{"imageLayoutVersion":"1.0.0"}'

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from ocistacks.errors import UsageError
 from ocistacks.oci.layout import ImageLayout
-from ocistacks.oci.reference import LayoutReference, RegistryReference
+from ocistacks.registry.reference import LayoutReference, RegistryReference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ocistacks.oci.source import ObjectSink, ObjectSource
+    from ocistacks.registry.source import ObjectSink, ObjectSource
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def open_source(
     if isinstance(reference, LayoutReference):
         yield ImageLayout.open(reference.folder)
         return
-    from ocistacks.oci.registry import Repository  # requests is slow to import
+    from ocistacks.registry.repository import Repository  # requests is slow to import
 
     with Repository(
         reference.host, reference.repository, environment=environment, insecure=insecure
@@ -59,7 +59,7 @@ def open_sink(
             found=str(reference),
             expected="HOST[:PORT]/REPO[:TAG]",
         )
-    from ocistacks.oci.registry import Repository  # requests is slow to import
+    from ocistacks.registry.repository import Repository  # requests is slow to import
 
     with Repository(
         reference.host, reference.repository, environment=environment, insecure=insecure

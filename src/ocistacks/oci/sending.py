@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ocistacks.oci import annotations as keys
-from ocistacks.oci.retry import retried
-from ocistacks.oci.source import FileSink, FileSource
+from ocistacks.registry.retry import retried
+from ocistacks.registry.source import FileSink, FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent.futures import Executor
 
     from ocistacks.digests import Digest
-    from ocistacks.oci.model import Descriptor
-    from ocistacks.oci.source import ObjectSink, ObjectSource
     from ocistacks.progress import Reporter, Task
+    from ocistacks.registry.model import Descriptor
+    from ocistacks.registry.source import ObjectSink, ObjectSource
 
 
 class _StoppedError(Exception):

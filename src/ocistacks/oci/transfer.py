@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from ocistacks.errors import UsageError
 from ocistacks.oci.graph import ObjectGraph, read_graph
-from ocistacks.oci.model import Manifest
-from ocistacks.oci.reference import is_tag
-from ocistacks.oci.retry import retried
 from ocistacks.oci.sending import BlobSender
+from ocistacks.registry.model import Manifest
+from ocistacks.registry.reference import is_tag
+from ocistacks.registry.retry import retried
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from ocistacks.digests import Digest
     from ocistacks.oci.graph import GraphManifest
-    from ocistacks.oci.model import Descriptor
-    from ocistacks.oci.source import ObjectSink, ObjectSource
     from ocistacks.progress import Reporter
+    from ocistacks.registry.model import Descriptor
+    from ocistacks.registry.source import ObjectSink, ObjectSource
 
 DEFAULT_JOBS = 4
 

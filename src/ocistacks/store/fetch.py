@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ocistacks.errors import DigestError, MaterialError, NotFoundError
 
@@ -33,8 +34,8 @@ def fetch_materials(
 
     Raises:
         DigestError: a file is not what its digest says.
-        MaterialError: a server does not give a file.
         NotFoundError: a local file is missing, or a material has no known place.
+        TransferError, AuthError: a server or a registry does not give a file.
     """
     missing = {
         material.digest: material for material in materials if not store.has_blob(material.digest)
@@ -48,7 +49,7 @@ def fetch_materials(
     credentials = IndexCredentials(environment)
     with new_session(environment) as session, ThreadPoolExecutor(_PARALLEL) as pool:
         jobs = [
-            pool.submit(_fetch, store, material, session, credentials, reporter)
+            pool.submit(_fetch, store, material, session, credentials, environment, reporter)
             for material in missing.values()
         ]
         try:
@@ -63,6 +64,7 @@ def _fetch(
     material: Material,
     session: requests.Session,
     credentials: IndexCredentials,
+    environment: Mapping[str, str],
     reporter: Reporter,
 ) -> int:
     with store.exclusively(f"material-{material.digest.hex}"):
@@ -76,6 +78,12 @@ def _fetch(
                 where=str(store.root),
                 expected=material.digest,
                 hint=material.hint,
+            )
+        if urlsplit(material.url).scheme == "oci":
+            from ocistacks.store.pull import pull_material
+
+            return pull_material(
+                store, material, material.url, environment=environment, reporter=reporter
             )
         from ocistacks.store.download import Download
 

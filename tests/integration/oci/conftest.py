@@ -18,8 +18,8 @@ from ocistacks.digests import Digest
 from ocistacks.oci.assemble import application_image, layer_artifact, stack_index
 from ocistacks.oci.assembled_source import AssembledSource
 from ocistacks.oci.description import Layer, LayerDescription
-from ocistacks.oci.registry import Repository
 from ocistacks.platforms import Platform
+from ocistacks.registry.repository import Repository
 from ocistacks.store.store import Store
 
 if TYPE_CHECKING:

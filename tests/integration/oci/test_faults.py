@@ -17,10 +17,10 @@ from ocistacks.errors import (
     UnsafeContentError,
 )
 from ocistacks.oci.layout import ImageLayout
-from ocistacks.oci.model import Descriptor, Manifest
-from ocistacks.oci.registry import Repository
-from ocistacks.oci.source import read_blob
 from ocistacks.oci.transfer import copy_objects
+from ocistacks.registry.model import Descriptor, Manifest
+from ocistacks.registry.repository import Repository
+from ocistacks.registry.source import read_blob
 
 BLOB = b"blob " * 1000
 OTHER = b"lies " * 1000
@@ -89,7 +89,7 @@ def test_a_cut_connection_is_tried_again(fault_server, faulty, answer, tmp_path,
 def test_connections_that_are_always_cut(
     fault_server, faulty, answer, tmp_path, reporter, monkeypatch
 ):
-    monkeypatch.setattr("ocistacks.oci.retry.PAUSES_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr("ocistacks.registry.retry.PAUSES_SECONDS", (0.01, 0.01))
     content, root = image()
     blob = descriptor_of(BLOB)
     fault_server.on("GET", path_of(root), answer(body=content))

@@ -18,7 +18,7 @@ LARGEST_PEAK_BYTES = 200_000_000
 COPY = r"""
 import json, re, sys
 from ocistacks.oci.open import open_sink, open_source
-from ocistacks.oci.reference import parse_reference
+from ocistacks.registry.reference import parse_reference
 from ocistacks.oci.transfer import copy_objects
 from ocistacks.progress import SilentReporter
 here, there = map(parse_reference, sys.argv[1:])

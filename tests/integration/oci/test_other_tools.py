@@ -17,10 +17,10 @@ from ocistacks.oci.assembled_source import AssembledSource
 from ocistacks.oci.base_image import read_base_image
 from ocistacks.oci.description import LayerDescription, is_layer_artifact
 from ocistacks.oci.layout import ImageLayout
-from ocistacks.oci.model import Index
-from ocistacks.oci.reference import parse_reference
 from ocistacks.oci.transfer import copy_objects
 from ocistacks.platforms import Platform
+from ocistacks.registry.model import Index
+from ocistacks.registry.reference import parse_reference
 
 SKOPEO_COPY = ("skopeo", "copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false")
 

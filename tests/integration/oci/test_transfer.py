@@ -11,10 +11,10 @@ from ocistacks.errors import DigestError, NotFoundError, UsageError
 from ocistacks.oci.assemble import input_digest_tag
 from ocistacks.oci.layout import ImageLayout
 from ocistacks.oci.open import open_sink, open_source
-from ocistacks.oci.reference import parse_reference
-from ocistacks.oci.registry import Repository
-from ocistacks.oci.source import read_blob
 from ocistacks.oci.transfer import TransferSummary, copy_objects, plan_copy
+from ocistacks.registry.reference import parse_reference
+from ocistacks.registry.repository import Repository
+from ocistacks.registry.source import read_blob
 
 
 def blob_bytes(stack):

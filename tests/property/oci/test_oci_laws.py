@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, UsageError
 from ocistacks.oci.description import LayerDescription
-from ocistacks.oci.model import Descriptor
-from ocistacks.oci.reference import parse_reference
-from ocistacks.oci.source import verified_chunks
 from ocistacks.platforms import Platform
+from ocistacks.registry.model import Descriptor
+from ocistacks.registry.reference import parse_reference
+from ocistacks.registry.source import verified_chunks
 from ocistacks.spec.names import name_problem
 
 tags = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", fullmatch=True)

@@ -1,7 +1,7 @@
 """The tag of an application's image."""
 
 from ocistacks.oci.assemble_stack import application_tag
-from ocistacks.oci.reference import is_tag
+from ocistacks.registry.reference import is_tag
 
 
 def test_stack_tag_and_name():

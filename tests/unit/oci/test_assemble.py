@@ -14,8 +14,8 @@ from ocistacks.oci.assemble import (
     layer_artifact,
     stack_index,
 )
-from ocistacks.oci.model import Descriptor, ImageConfiguration
 from ocistacks.platforms import Platform
+from ocistacks.registry.model import Descriptor, ImageConfiguration
 
 EPOCH = "1980-01-01T00:00:00Z"
 

@@ -5,8 +5,8 @@ import pytest
 from ocistacks.errors import TransferError, UnsafeContentError
 from ocistacks.oci.assemble import application_image, layer_artifact
 from ocistacks.oci.description import LayerDescription, is_layer_artifact
-from ocistacks.oci.model import Descriptor
 from ocistacks.platforms import Platform
+from ocistacks.registry.model import Descriptor
 
 
 def read(values):

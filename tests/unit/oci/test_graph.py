@@ -7,8 +7,8 @@ import pytest
 from ocistacks.errors import UnsafeContentError
 from ocistacks.oci.graph import read_graph
 from ocistacks.oci.layout import ImageLayout
-from ocistacks.oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST
-from ocistacks.oci.model import Descriptor, Index, Manifest
+from ocistacks.registry.media_types import IMAGE_INDEX, IMAGE_MANIFEST
+from ocistacks.registry.model import Descriptor, Index, Manifest
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from ocistacks.errors import (
     UnsafeContentError,
 )
 from ocistacks.oci.layout import ImageLayout
-from ocistacks.oci.media_types import IMAGE_INDEX
-from ocistacks.oci.model import Descriptor, Index
-from ocistacks.oci.source import read_blob
+from ocistacks.registry.media_types import IMAGE_INDEX
+from ocistacks.registry.model import Descriptor, Index
+from ocistacks.registry.source import read_blob
 
 CONTENT = b"some bytes"
 BLOB = Descriptor(

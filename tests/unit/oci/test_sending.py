@@ -13,10 +13,10 @@ from ocistacks.errors import DigestError, NotFoundError
 from ocistacks.oci.assemble import layer_artifact
 from ocistacks.oci.assembled_source import AssembledSource
 from ocistacks.oci.layout import ImageLayout
-from ocistacks.oci.model import Descriptor
 from ocistacks.oci.sending import BlobSender
-from ocistacks.oci.source import read_blob
 from ocistacks.progress import SilentReporter
+from ocistacks.registry.model import Descriptor
+from ocistacks.registry.source import read_blob
 from ocistacks.store.store import Store
 
 ENDLESS = Descriptor(media_type="a/b", digest=Digest.of_bytes(b"endless"), size=10**12)

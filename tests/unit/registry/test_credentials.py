@@ -6,7 +6,7 @@ import json
 import pytest
 
 from ocistacks.errors import AuthError, UsageError
-from ocistacks.oci.credentials import Credentials, find_credentials
+from ocistacks.registry.credentials import Credentials, find_credentials
 
 
 def auth(text):

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 from ocistacks.canonical_json import canonical_json
 from ocistacks.digests import Digest
 from ocistacks.errors import TransferError, UnsafeContentError
-from ocistacks.oci import media_types
 from ocistacks.platforms import Platform
+from ocistacks.registry import media_types
 
 LARGEST_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
 """What registries take at most (distribution spec 1.1, "Pushing Manifests")."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from ocistacks.oci.model import Descriptor
+    from ocistacks.registry.model import Descriptor
 
     Content = Callable[[], AbstractContextManager[Iterator[bytes]]]
     """Opens a blob's bytes from their beginning; it may be called again after a failure."""

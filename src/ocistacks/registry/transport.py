@@ -15,15 +15,15 @@ from requests.auth import AuthBase
 
 from ocistacks.errors import AuthError, UnsafeContentError
 from ocistacks.http_session import CONNECT_SECONDS, READ_SECONDS, new_session
-from ocistacks.oci.credentials import find_credentials
-from ocistacks.oci.registry_errors import refused, unreachable
 from ocistacks.redaction import without_secrets
+from ocistacks.registry.credentials import find_credentials
+from ocistacks.registry.errors import refused, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from ocistacks.oci.credentials import Credentials
-    from ocistacks.oci.source import Content
+    from ocistacks.registry.credentials import Credentials
+    from ocistacks.registry.source import Content
 
 _DOCKER_HUB = "docker.io"
 _DOCKER_HUB_API = "registry-1.docker.io"
@@ -139,7 +139,7 @@ class Transport:
 
     def _authorize(self, response: requests.Response, sent: str | None, what: str) -> str | None:
         """Return a fresh Authorization header, once for all threads that were refused."""
-        from ocistacks.oci.oras_session import authorization  # takes 0.2 s, and seldom needed
+        from ocistacks.registry.oras_session import authorization  # takes 0.2 s, and seldom needed
 
         with self._lock:
             if self._authorization != sent:

@@ -12,21 +12,21 @@ from urllib.parse import quote
 import requests
 
 from ocistacks.digests import Digest
-from ocistacks.errors import DigestError, OcistacksError
+from ocistacks.errors import DigestError, OcistacksError, TransferError
 from ocistacks.http_session import READ_SECONDS
-from ocistacks.oci import media_types
-from ocistacks.oci.model import LARGEST_DOCUMENT_BYTES, Descriptor, bound_document
-from ocistacks.oci.reference import DEFAULT_TAG
-from ocistacks.oci.registry_errors import interrupted
-from ocistacks.oci.source import CHUNK_BYTES, verified_chunks, verified_document
-from ocistacks.oci.transport import Request, Transport
 from ocistacks.redaction import without_secrets
+from ocistacks.registry import media_types
+from ocistacks.registry.errors import interrupted
+from ocistacks.registry.model import LARGEST_DOCUMENT_BYTES, Descriptor, bound_document
+from ocistacks.registry.reference import DEFAULT_TAG
+from ocistacks.registry.source import CHUNK_BYTES, verified_chunks, verified_document
+from ocistacks.registry.transport import Request, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-    from ocistacks.oci.source import Content
+    from ocistacks.registry.source import Content
 
 _OK, _CREATED, _ACCEPTED, _NO_CONTENT, _NOT_FOUND = 200, 201, 202, 204, 404
 _SLOWEST_COMMIT_BYTES_PER_SECOND = 10_000_000
@@ -92,6 +92,26 @@ class Repository:
         with self._transport.send(request, what=what, expected=(_OK,)) as response:
             where = f"GET {without_secrets(request.url)}"
             yield verified_chunks(_chunks(response, request.url, what), descriptor, where)
+
+    def find_blob(self, digest: Digest) -> Descriptor:
+        """Return the descriptor of a blob that is known by its digest alone.
+
+        Raises:
+            NotFoundError: the repository does not have it.
+            TransferError: the registry does not tell its size.
+        """
+        what = f"The blob {digest} cannot be read."
+        request = self._head(f"blobs/{digest}", accept="*/*")
+        with self._transport.send(request, what=what, expected=(_OK,)) as response:
+            size = response.headers.get("Content-Length", "")
+        if not size.isdecimal():
+            raise TransferError(
+                what,
+                where=f"HEAD {without_secrets(request.url)}",
+                found="an answer without a Content-Length",
+                expected="the blob's size in bytes",
+            )
+        return Descriptor(media_type=media_types.OCTET_STREAM, digest=digest, size=int(size))
 
     def has_blob(self, digest: Digest) -> bool:
         """Whether the blob is there already."""

@@ -6,8 +6,9 @@ import pytest
 
 from ocistacks.digests import Digest
 from ocistacks.errors import TransferError, UnsafeContentError
-from ocistacks.oci.media_types import DOCKER_MANIFEST, IMAGE_INDEX, IMAGE_MANIFEST
-from ocistacks.oci.model import (
+from ocistacks.platforms import Platform
+from ocistacks.registry.media_types import DOCKER_MANIFEST, IMAGE_INDEX, IMAGE_MANIFEST
+from ocistacks.registry.model import (
     Descriptor,
     Index,
     Manifest,
@@ -15,7 +16,6 @@ from ocistacks.oci.model import (
     read_graph_document,
     read_kind,
 )
-from ocistacks.platforms import Platform
 
 DIGEST = Digest.of_bytes(b"")
 BOTH = "both a list of manifests and an image"

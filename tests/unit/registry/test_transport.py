@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocistacks.oci.transport import Transport, is_loopback
+from ocistacks.registry.transport import Transport, is_loopback
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from ocistacks.oci.credentials import Credentials
+    from ocistacks.registry.credentials import Credentials
 
 # The library tells its steps on the standard error stream; what users see is our errors.
 logging.getLogger("oras.logger").disabled = True

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ocistacks.errors import UsageError
-from ocistacks.oci.reference import LayoutReference, RegistryReference, parse_reference
+from ocistacks.registry.reference import LayoutReference, RegistryReference, parse_reference
 
 HEX = "0123456789abcdef" * 4
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ocistacks.errors import TransferError
-from ocistacks.oci.registry_errors import TemporaryError
-from ocistacks.oci.retry import retried
+from ocistacks.registry.errors import TemporaryError
+from ocistacks.registry.retry import retried
 
 
 class Flaky:

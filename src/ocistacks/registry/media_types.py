@@ -14,6 +14,9 @@ LAYER_TAR: Final = "application/vnd.oci.image.layer.v1.tar"
 LAYER_TAR_GZIP: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 LAYER_TAR_ZSTD: Final = "application/vnd.oci.image.layer.v1.tar+zstd"
 
+OCTET_STREAM: Final = "application/octet-stream"
+"""What a blob is whose descriptor is not known."""
+
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_MANIFEST_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_CONFIGURATION: Final = "application/vnd.docker.container.image.v1+json"

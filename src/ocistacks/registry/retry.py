@@ -6,7 +6,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ocistacks.oci.registry_errors import TemporaryError
+from ocistacks.registry.errors import TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

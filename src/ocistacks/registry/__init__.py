@@ -1,0 +1,1 @@
+"""What OCI registries hold, and how they are talked to: references, documents, a client."""
