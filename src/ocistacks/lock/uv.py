@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ocistacks.platforms import Platform
     from ocistacks.spec.model import LayerSpec
 
+_WIDEST_LINE = "10000"
+"""In characters: uv breaks its lines at the terminal's width, wherever that falls."""
 _HIDDEN_VARIABLES = frozenset(
     {
         "CONDA_PREFIX",
@@ -137,7 +139,10 @@ def _run(
     return subprocess.run(
         [find_uv_bin(), *arguments, "--no-managed-python", "--no-progress", "--color", "never"],
         cwd=folder,
-        env={key: value for key, value in environment.items() if key not in _HIDDEN_VARIABLES},
+        env={
+            **{key: value for key, value in environment.items() if key not in _HIDDEN_VARIABLES},
+            "COLUMNS": _WIDEST_LINE,
+        },
         capture_output=True,
         encoding="utf-8",
         errors="replace",

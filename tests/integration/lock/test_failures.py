@@ -145,6 +145,16 @@ def test_a_package_that_the_index_does_not_know(refused):
     )
 
 
+def test_a_narrow_terminal_changes_no_message(stack, refusal):
+    stack.environment["COLUMNS"] = "40"
+    stack.write(RUNTIME.format(requirements=["missing"]))
+    assert refusal() == unsolvable(
+        "No solution found when resolving dependencies for linux_x86_64",
+        "Because missing was not found in the package registry and layer py depends on missing, we "
+        "can conclude that layer py's requirements are unsatisfiable.",
+    )
+
+
 def test_requirements_that_exclude_each_other(refused, index):
     index.add("base", "1.0")
     index.add("base", "2.0")

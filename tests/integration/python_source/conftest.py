@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
@@ -79,9 +80,10 @@ def base_image(docker, base_tar):
 
 
 @pytest.fixture(scope="session")
-def containers(tmp_path_factory, base_tar):
+def containers(base_tar):
     """A function that calls podman or buildah on a storage of their own, with the base in it."""
-    folder = tmp_path_factory.mktemp("containers")
+    # Not pytest's own folder: podman refuses a run root of more than fifty characters.
+    folder = Path(tempfile.mkdtemp(prefix="ocistacks-containers-"))
     settings = folder / "containers.conf"
     settings.write_text(
         '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\n'
