@@ -7,9 +7,10 @@ import socket
 import subprocess
 import time
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,27 @@ storage:
 http:
   addr: 127.0.0.1:{port}
 """
+
+# An engine may have only one user of its folders, and these take longest.
+_ENGINE_FOLDERS = ("tests/integration/python_source", "tests/integration/builder")
+
+
+class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # a library without types
+    """Keeps a folder's tests on one worker, so that their fixtures are made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = nodeid.partition("::")[0].rpartition("/")[0]
+        return "engines" if folder in _ENGINE_FOLDERS else folder
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Say how tests are shared among the workers of `--numprocesses`."""
+    return _ByFolder(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_ENGINE_FOLDERS))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The demo: everything through an image layout on disk, without engine and registry."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_demo(folder, environment):
+    """Run a copy of the example: locks that `make demo` left pin a Python of another store."""
+    examples = folder / "examples"
+    if not examples.exists():
+        shutil.copytree(
+            ROOT / "examples", examples, ignore=shutil.ignore_patterns("requirements", "_*")
+        )
     finished = subprocess.run(
-        [sys.executable, ROOT / "examples" / "demo.py", folder],
+        [sys.executable, examples / "demo.py", folder],
         env={**os.environ, **environment, "DOCKER_HOST": "unix:///nonexistent"},
         capture_output=True,
         text=True,
