@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from ocistacks.request.locked_wheels import LockedWheel, choice_digest, choose_wheels
+from ocistacks.request.locked_wheels import LockedWheel, choice_digest
 from ocistacks.store.records import read_record, write_record
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def remembered_wheels(store: Store) -> WheelChooser:
         known = read_record(path, _Choice)
         if known is not None:
             return known.wheels
+        from ocistacks.request.choose_wheels import choose_wheels  # rarely needed
+
         wheels = choose_wheels(lock, platform)
         write_record(path, _Choice(wheels=wheels))
         return wheels

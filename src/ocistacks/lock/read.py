@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
-
-from packaging.markers import InvalidMarker, Marker
-from packaging.pylock import Package, Pylock, PylockValidationError
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ocistacks.digests import Digest
 from ocistacks.errors import LockError
@@ -23,12 +17,13 @@ from ocistacks.lock.hashes import (
 from ocistacks.lock.metadata import LockMetadata, read_metadata
 from ocistacks.lock.module_hash import module_hashes
 from ocistacks.lock.paths import LockPaths
-from ocistacks.lock.shared import is_shared_marker
 from ocistacks.spec.model import RuntimeSpec, lower_layers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
+
+    from packaging.pylock import Pylock
 
     from ocistacks.lock.python_pin import PythonPin
     from ocistacks.platforms import Platform
@@ -58,8 +53,8 @@ class LayerLock:
 
 def read_pylock(path: Path) -> Pylock | None:
     """Return the lock in the file at ``path``, None if there is none; LockError if broken."""
-    text = _content(path)
-    return None if text is None else _parsed(text, path)
+    content = _content(path)
+    return None if content is None else _parsed(content, path)
 
 
 def _content(path: Path) -> bytes | None:
@@ -69,59 +64,10 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _parsed(text: bytes, path: Path) -> Pylock:
-    try:
-        return parse_pylock(text.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, PylockValidationError) as error:
-        raise LockError(
-            "A lock cannot be read.",
-            where=str(path),
-            found=str(error),
-            expected="a pylock.toml 1.0 document",
-            hint="restore the file, or delete it and lock the layer again: ocistacks lock SPEC",
-        ) from error
+def _parsed(content: bytes, path: Path) -> Pylock:
+    from ocistacks.lock.parse import parse_lock_file  # not for a lock that is as it was written
 
-
-def parse_pylock(text: str) -> Pylock:
-    """Return the lock in a pylock text, with the entries for shared packages among the others.
-
-    Such entries name no source, which the format demands of every package, so they are kept out
-    of its validation.
-
-    Raises:
-        PylockValidationError: the text is no pylock document.
-        tomllib.TOMLDecodeError: it is no TOML.
-    """
-    document = tomllib.loads(text)
-    entries = document.get("packages", [])
-    pylock = Pylock.from_dict(
-        {**document, "packages": [entry for entry in entries if not _is_shared_entry(entry)]}
-    )
-    own = iter(pylock.packages)
-    packages = [
-        _shared_package(entry) if _is_shared_entry(entry) else next(own) for entry in entries
-    ]
-    return replace(pylock, packages=packages)
-
-
-def _is_shared_entry(entry: object) -> bool:
-    return isinstance(entry, dict) and is_shared_marker(str(entry.get("marker", "")))
-
-
-def _shared_package(entry: dict[str, Any]) -> Package:
-    try:
-        return Package(
-            name=canonicalize_name(str(entry["name"])),
-            version=Version(str(entry["version"])),
-            marker=_marker(entry["marker"]),
-        )
-    except (KeyError, InvalidVersion, InvalidMarker) as error:
-        raise PylockValidationError(f"a shared package's entry is wrong: {error}") from error
-
-
-@lru_cache(maxsize=256)  # the same few texts mark most of a stack's shared packages
-def _marker(text: str) -> Marker:
-    return Marker(text)
+    return parse_lock_file(content, path)
 
 
 def stale_reason(stack: StackSpec, layer: LayerSpec) -> str | None:

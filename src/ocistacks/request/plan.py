@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ocistacks.digests import Digest
 from ocistacks.errors import LockError
 from ocistacks.request.index_login import index_logins
-from ocistacks.request.locked_wheels import choose_wheels
 from ocistacks.request.materials import (
     Material,
     python_material,
@@ -71,7 +70,7 @@ def choose_layers(
     stack: StackSpec,
     locks: Sequence[LayerLock],
     platform: Platform,
-    choose: WheelChooser = choose_wheels,
+    choose: WheelChooser,
 ) -> tuple[ChosenLayer, ...]:
     """Return the layers that are made for ``platform``, with their wheels, in build order.
 

@@ -19,7 +19,7 @@ from ocistacks.lock.project import resolver_inputs_hash
 from ocistacks.lock.read import read_pylock
 from ocistacks.lock.resolve import Resolution, resolve_layer
 from ocistacks.lock.wheels import choose_wheel
-from ocistacks.request.locked_wheels import locked_wheel
+from ocistacks.request.choose_wheels import locked_wheel
 from ocistacks.request.materials import Material, wheel_input, wheel_material
 from ocistacks.spec.model import runtime_of
 from ocistacks.wheels.resolver_settings import requirements_project

@@ -17,6 +17,7 @@ from ocistacks.lock.options import LockOptions
 from ocistacks.lock.read import read_locks
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
+from ocistacks.request.choose_wheels import choose_wheels
 from ocistacks.request.plan import choose_layers, plan_stack, wheels_below_applications
 from ocistacks.spec.read import read_stack
 
@@ -125,7 +126,7 @@ def built_stack(tmp_path_factory, test_store, python_pin, image_options):
         options=LockOptions(platforms=(platform,), environment=os.environ),
         reporter=reporter,
     )
-    chosen = choose_layers(stack, read_locks(stack), platform)
+    chosen = choose_layers(stack, read_locks(stack), platform, choose_wheels)
     scripts = scripts_of_wheels(
         wheels_below_applications(chosen),
         store=test_store,

@@ -7,6 +7,7 @@ import pytest
 from ocistacks.errors import LockError, MaterialError
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
+from ocistacks.request.choose_wheels import choose_wheels
 from ocistacks.request.plan import choose_layers, plan_stack
 from ocistacks.store.fetch import fetch_materials
 from ocistacks.store.store import Store
@@ -37,7 +38,7 @@ def holds_secret(text):
 
 
 def fetched(stack, lock, folder):
-    chosen = choose_layers(stack.read(), [lock], Platform.LINUX_X86_64)
+    chosen = choose_layers(stack.read(), [lock], Platform.LINUX_X86_64, choose_wheels)
     (plan,) = plan_stack(stack.read(), chosen, scripts={})
     wheels = [material for material in plan.materials if material.name.endswith(".whl")]
     store = Store(folder)

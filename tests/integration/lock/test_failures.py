@@ -9,6 +9,7 @@ import pytest
 from ocistacks.errors import DigestError
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
+from ocistacks.request.choose_wheels import choose_wheels
 from ocistacks.request.plan import choose_layers, plan_stack
 from ocistacks.store.fetch import fetch_materials
 from ocistacks.store.store import Store
@@ -288,7 +289,7 @@ def test_a_wheel_whose_bytes_are_not_those_that_the_index_told(stack, index, tmp
     served = b"X" * len(index.files[name])
     index.files[name] = served
     store = Store(tmp_path / "store")
-    chosen = choose_layers(stack.read(), [lock], Platform.LINUX_X86_64)
+    chosen = choose_layers(stack.read(), [lock], Platform.LINUX_X86_64, choose_wheels)
     (plan,) = plan_stack(stack.read(), chosen, scripts={})
     wheels = [material for material in plan.materials if material.name == name]
 

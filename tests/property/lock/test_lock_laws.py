@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from ocistacks.lock.document import to_toml
 from ocistacks.lock.hashes import requirements_hash
-from ocistacks.lock.read import parse_pylock
+from ocistacks.lock.parse import parse_pylock
 from ocistacks.lock.shared import (
     as_shared,
     is_shared,

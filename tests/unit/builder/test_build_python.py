@@ -16,6 +16,7 @@ from ocistacks.lock.python_pin import PythonPin
 from ocistacks.lock.read import LayerLock
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
+from ocistacks.request.choose_wheels import choose_wheels
 from ocistacks.request.plan import choose_layers, plan_stack
 from ocistacks.spec.parse import parse_stack
 from ocistacks.store.store import Store
@@ -84,7 +85,7 @@ def plans(stack, pins, platform=AARCH64):
         )
         for layer in stack.layers
     ]
-    return plan_stack(stack, choose_layers(stack, locks, platform), scripts={})
+    return plan_stack(stack, choose_layers(stack, locks, platform, choose_wheels), scripts={})
 
 
 class Resolver:

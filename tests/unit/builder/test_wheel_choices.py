@@ -11,7 +11,7 @@ from ocistacks.lock.metadata import LockMetadata
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.read import LayerLock
 from ocistacks.platforms import Platform
-from ocistacks.request.locked_wheels import choose_wheels
+from ocistacks.request.choose_wheels import choose_wheels
 from ocistacks.spec.parse import parse_stack
 from ocistacks.store.store import Store
 

@@ -16,6 +16,7 @@ from ocistacks.lock.python_pin import PythonPin
 from ocistacks.lock.read import LayerLock
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
+from ocistacks.request.choose_wheels import choose_wheels
 from ocistacks.request.plan import choose_layers, plan_stack, wheels_below_applications
 from ocistacks.spec.parse import parse_stack
 from ocistacks.store.store import Store
@@ -94,7 +95,7 @@ class Shop:
             )
             for layer in stack.layers
         ]
-        chosen = choose_layers(stack, locks, platform)
+        chosen = choose_layers(stack, locks, platform, choose_wheels)
         below = wheels_below_applications(chosen)
         scripts = {material.digest: () for material in below}
         plans = plan_stack(stack, chosen, scripts=scripts)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ocistacks.lock.read import parse_pylock
+from ocistacks.lock.parse import parse_pylock
 from ocistacks.spec.parse import parse_stack
 
 FOLDER = Path("/stack")

@@ -7,9 +7,10 @@ import pytest
 from ocistacks.errors import LockError
 from ocistacks.lock.document import to_summary, to_toml
 from ocistacks.lock.metadata import LockMetadata, read_metadata
+from ocistacks.lock.parse import parse_pylock
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin
-from ocistacks.lock.read import parse_pylock, read_lock, read_locks, read_pylock
+from ocistacks.lock.read import read_lock, read_locks, read_pylock
 from ocistacks.platforms import Platform
 
 STACK = """

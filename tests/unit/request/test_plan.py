@@ -15,6 +15,7 @@ from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin
 from ocistacks.lock.read import LayerLock
 from ocistacks.platforms import Platform
+from ocistacks.request.choose_wheels import choose_wheels
 from ocistacks.request.materials import python_material
 from ocistacks.request.model import ScriptInput
 from ocistacks.request.modules import modules_tar
@@ -100,7 +101,7 @@ def plan(tmp_path):
             )
             for layer in stack.layers
         ]
-        chosen = choose_layers(stack, locks, platform)
+        chosen = choose_layers(stack, locks, platform, choose_wheels)
         below = wheels_below_applications(chosen)
         declared = {material.digest: () for material in below} | (scripts or {})
         planned = plan_stack(stack, chosen, scripts=declared)
