@@ -30,8 +30,6 @@ from ocistacks.tree.records import settle_records
 from ocistacks.tree.run_paths import LINKS_FOLDER
 from ocistacks.tree.scripts import make_scripts_relocatable, write_lower_scripts
 from ocistacks.tree.wheel_files import list_wheels
-from ocistacks.tree.windows_environment import write_windows_environment
-from ocistacks.tree.windows_install import install_windows_wheels, write_lower_launchers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -145,6 +143,10 @@ def _install_windows(
     material: Callable[[Digest], Path],
     work: Path,
 ) -> None:
+    # Not where most layers would wait for them.
+    from ocistacks.tree.windows_environment import write_windows_environment
+    from ocistacks.tree.windows_install import install_windows_wheels, write_lower_launchers
+
     install_windows_wheels(request, contents, material=material, tree=tree, work=work)
     write_lower_launchers(tree, request)
     if request.kind is not LayerKind.RUNTIME and request.python.digest is not None:
