@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from ocistacks.builder.automatic import AutomaticBuilder
 from ocistacks.builder.local import local_builder
 from ocistacks.errors import EngineError
 
@@ -27,11 +28,16 @@ def open_builder(
 ) -> Iterator[Builder]:
     """Give a builder until exit.
 
-    ``auto`` takes Docker if it answers, else Podman, else this machine's own namespaces.
+    ``auto`` takes Docker if it answers, else Podman, else this machine's own namespaces; these also
+    where the engine makes no builder image, unless its base was named.
 
     Raises:
         EngineError: the builder that was asked for, or every one, is not to be had.
     """
+
+    def local() -> Builder:
+        return local_builder(store, allow_unconfined=allow_unconfined, say=image_options.say)
+
     with ExitStack() as stack:
         if wanted != "local":
             try:
@@ -42,9 +48,11 @@ def open_builder(
             else:
                 from ocistacks.builder.container import ContainerBuilder
 
-                yield ContainerBuilder(client, name, store, image_options)
+                engine = ContainerBuilder(client, name, store, image_options)
+                may_change = wanted == "auto" and image_options.base_image is None
+                yield AutomaticBuilder(engine, local, image_options.say) if may_change else engine
                 return
-        yield local_builder(store, allow_unconfined=allow_unconfined, say=image_options.say)
+        yield local()
 
 
 @contextmanager

@@ -85,19 +85,22 @@ def build_image(
             },
         )
         told: list[str] = []
-        for event in events:
+        failed = False
+        for event in events:  # to their end, so that the connection can be closed
             line = str(event.get("stream") or event.get("error") or "").strip()
             if line:
                 told.append(line)
             if line.startswith(("Step ", "STEP ")):
                 options.say(f"  {line}")
-            if "error" in event:
-                raise EngineError(
-                    f"The {toolchain} image cannot be built.",
-                    where=f"{engine}, {CONTAINERFILE}, base image {base}",
-                    found="\n    ".join(told[-15:]),
-                    hint="name another base with --builder-base, or set proxy and SSL_CERT_FILE",
-                )
+            failed = failed or "error" in event
+    if failed:
+        raise EngineError(
+            f"The {toolchain} image cannot be built.",
+            where=f"{engine}, {CONTAINERFILE}, base image {base}",
+            found="\n    ".join(told[-15:]),
+            hint="name another base with --builder-base, set proxy and SSL_CERT_FILE, or build "
+            "without an engine: --builder local",
+        )
     return tag
 
 

@@ -2,7 +2,10 @@
 
 import io
 import os
+import shutil
+import subprocess
 import tarfile
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from ocistacks.builder import inside
 from ocistacks.builder.choose import open_builder
 from ocistacks.builder.container import TASK_LABEL, ContainerBuilder
 from ocistacks.builder.engine import docker_client, podman_client, send
-from ocistacks.builder.image import ImageOptions, image_tag
+from ocistacks.builder.image import DEFAULT_BASE, ImageOptions, image_tag
 from ocistacks.builder.task import Task
 from ocistacks.digests import Digest
 from ocistacks.errors import BuildError, EngineError
@@ -196,7 +199,63 @@ def test_an_image_that_cannot_be_built(engine, image_options, tmp_path):
     assert error.what == "The builder image cannot be built."
     assert error.where == f"{name}, Containerfile.builder, base image {base}"
     assert "sh" in error.found
-    assert error.hint == "name another base with --builder-base, or set proxy and SSL_CERT_FILE"
+    assert error.hint == (
+        "name another base with --builder-base, set proxy and SSL_CERT_FILE, or build without an "
+        "engine: --builder local"
+    )
+
+
+@pytest.fixture
+def unable_podman(podman_environment):
+    """The environment of a Podman whose base image has nothing in it, so that nothing runs there.
+
+    Its storage is not in pytest's folder: podman refuses a run root of more than fifty characters.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="ocistacks-podman-"))
+    storage = folder / "storage.conf"
+    storage.write_text(
+        f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/root"\nrunroot = "{folder}/run"\n'
+    )
+    empty = folder / "empty.tar"
+    with tarfile.open(empty, "w") as archive:
+        archive.addfile(tarfile.TarInfo("nothing"), io.BytesIO())
+    environment = {
+        **podman_environment,
+        "CONTAINERS_STORAGE_CONF": str(storage),
+        "DOCKER_HOST": "tcp://127.0.0.1:1",  # where nobody listens
+    }
+    subprocess.run(["podman", "import", "-q", empty, DEFAULT_BASE], env=environment, check=True)
+    yield environment
+    shutil.rmtree(folder)
+
+
+def test_auto_builds_here_where_an_engine_makes_no_image(unable_podman, tmp_path):
+    said = []
+    options = ImageOptions(base_image=None, environment=unable_podman, say=said.append)
+    store = Store(tmp_path / "store")
+    with open_builder(
+        "auto", store=store, image_options=options, allow_unconfined=False
+    ) as builder:
+        assert builder.name == "podman"
+        builder.prepare("builder")
+        assert builder.name.startswith("local (")
+    assert said[-1] == (
+        "podman answers, but cannot make the builder's image (--builder podman shows why): "
+        f"building with {builder.name} instead."
+    )
+
+
+def test_an_engine_that_was_asked_for_is_not_left(unable_podman, image_options, tmp_path):
+    store = Store(tmp_path / "store")
+    for wanted, base in (("podman", None), ("auto", DEFAULT_BASE)):
+        options = image_options(unable_podman, base_image=base)
+        with (
+            open_builder(
+                wanted, store=store, image_options=options, allow_unconfined=False
+            ) as builder,
+            pytest.raises(EngineError, match="The builder image cannot be built"),
+        ):
+            builder.prepare("builder")
 
 
 def wheel_task(store):
