@@ -109,13 +109,13 @@ def write_deployment(
     """
     wanted = {name: digest for name, (digest, _tree) in trees.items()}
     present = read_deployment(target, beside=options.beside)
-    if (
-        present is not None
-        and present.layers.keys() == wanted.keys()
-        and not (_changed(target, wanted, present) or options.renew)
-    ):
-        return frozenset()
     try:
+        if (
+            present is not None
+            and present.layers.keys() == wanted.keys()
+            and not (_changed(target, wanted, present) or options.renew or _leftovers(target))
+        ):
+            return frozenset()
         target.mkdir(parents=True, exist_ok=True)
         with FileLock(target / LOCK_FILE):
             return _write(
@@ -136,10 +136,10 @@ def _write(
         # First of all the folder is marked as ours, so that a run after a kill goes on here.
         present = Deployment(layers={})
         write_record(target / RECORD_FILE, present)
-    for leftover in target.iterdir():
-        if leftover.name.startswith(_INCOMING):
+    for leftover in _leftovers(target):
+        if leftover.is_dir():
             remove_tree(leftover)
-        elif _is_partial(leftover.name):
+        else:
             leftover.unlink()
     changed = _changed(target, wanted, present) | (options.renew & wanted.keys())
     gone = present.layers.keys() - wanted.keys()
@@ -189,6 +189,15 @@ def link_tree(source: Path, target: Path, *, copy: bool = False) -> None:
                     os.link(entry.path, path)
                 except OSError:
                     shutil.copy2(entry.path, path)
+
+
+def _leftovers(target: Path) -> list[Path]:
+    """Return what a killed process left, at the very end too; or what another one works on."""
+    return [
+        path
+        for path in target.iterdir()
+        if path.name.startswith(_INCOMING) or _is_partial(path.name)
+    ]
 
 
 def _is_partial(name: str) -> bool:

@@ -157,6 +157,15 @@ def test_a_killed_writer_leaves_what_the_next_one_completes(make_tree, tmp_path,
     assert {path.name for path in target.iterdir()} == {"a", RECORD_FILE, LOCK_FILE}
 
 
+def test_what_a_writer_left_that_was_killed_at_its_end_goes(make_tree, tmp_path):
+    tree, target = make_tree("a", "one"), tmp_path / "target"
+    write_deployment(target, {"a": (ONE, tree)})
+    (target / ".incoming-abcdef" / "a.old").mkdir(parents=True)
+    (target / f".{RECORD_FILE}.abcdef").touch()
+    assert write_deployment(target, {"a": (ONE, tree)}) == frozenset()
+    assert {path.name for path in target.iterdir()} == {"a", RECORD_FILE, LOCK_FILE}
+
+
 def test_a_writer_killed_at_its_first_file_is_no_stranger(make_tree, tmp_path):
     target = tmp_path / "target"
     target.mkdir()
