@@ -66,7 +66,8 @@ def decompress(source: CompressedSource, media_type: str, *, maximum_size: int) 
 def _zstd(source: CompressedSource) -> Iterator[bytes]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=_MAXIMUM_WINDOW_SIZE)
     stream = cast("IO[bytes]", source)  # only its method read is used
-    with decompressor.stream_reader(stream, read_across_frames=True) as reader:
+    # Not closed: a channel's close waits for room, which its reader, this one, would have to make.
+    with decompressor.stream_reader(stream, read_across_frames=True, closefd=False) as reader:
         while buffer := reader.read(BUFFER_SIZE):
             yield buffer
 
