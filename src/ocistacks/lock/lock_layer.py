@@ -11,7 +11,7 @@ from ocistacks.lock.metadata import read_metadata
 from ocistacks.lock.new_metadata import new_metadata
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.project import resolver_inputs_hash, resolver_project
-from ocistacks.lock.read import LayerLock, changed_inputs, read_layer_lock, read_pylock
+from ocistacks.lock.read import LayerLock, LockFile, changed_inputs, read_layer_lock, read_pylock
 from ocistacks.lock.resolve import Resolution, resolve_layer
 from ocistacks.lock.shared import is_shared
 from ocistacks.spec.model import RuntimeSpec
@@ -70,7 +70,7 @@ def lock_layer(
             lower_packages=lower_packages,
             stack_folder=stack.folder,
             lock_folder=paths.folder,
-            previous=read_pylock(paths.pylock),
+            previous=previous.pylock if previous is not None else read_pylock(paths.pylock),
         )
         pylock = resolve_layer(resolution, options)
         inputs = _inputs(stack, layer, pylock, lower)
@@ -78,10 +78,12 @@ def lock_layer(
     pins = _pins(layer, previous, lower, resolve_python, options.platforms, upgrade=upgrade)
     recorded = read_metadata(paths.metadata)
     metadata = new_metadata(layer, pylock, recorded, inputs, newest=stack.exclude_newer)
-    same = previous is not None and previous.pylock == pylock
-    text = previous.text if previous is not None and same else to_toml(pylock, name).encode()
-    metadata = metadata.with_pins(pins).with_text(text)
-    lock = LayerLock(layer=layer, paths=paths, text=text, metadata=metadata, pins=pins)
+    if previous is not None and previous.pylock == pylock:
+        file = previous.file
+    else:
+        file = LockFile(path=paths.pylock, content=to_toml(pylock, name).encode())
+    metadata = metadata.with_pins(pins).with_file(file.digest)
+    lock = LayerLock(layer=layer, paths=paths, file=file, metadata=metadata, pins=pins)
     return LockResult(lock=lock, outcome=_outcome(lock, previous, stands=stands), previous=previous)
 
 
@@ -148,7 +150,7 @@ def _pins(
 
 
 def _outcome(lock: LayerLock, previous: LayerLock | None, *, stands: bool) -> Outcome:
-    if previous is None or previous.text != lock.text:
+    if previous is None or previous.file != lock.file:
         return "locked"
     if previous.metadata.with_inputs_of(lock.metadata) != lock.metadata:
         return "locked"

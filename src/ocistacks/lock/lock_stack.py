@@ -125,13 +125,13 @@ def _names_above(layer: LayerSpec, layers: Collection[LayerSpec]) -> list[str]:
 def _write(result: LockResult) -> None:
     lock, previous = result.lock, result.previous
     name = lock.layer.environment_name
-    is_same = previous is not None and previous.text == lock.text
+    is_same = previous is not None and previous.file == lock.file
     if not is_same or not lock.paths.summary.exists():
         write_text_atomically(lock.paths.summary, to_summary(lock.pylock, name))
     if result.outcome == "up to date":
         return
     if not is_same:
-        write_text_atomically(lock.paths.pylock, lock.text.decode())
+        write_text_atomically(lock.paths.pylock, lock.file.content.decode())
     inputs = previous.metadata.lock_input_hash if previous is not None else None
     if inputs != lock.metadata.lock_input_hash or not lock.paths.declared.exists():
         write_text_atomically(lock.paths.declared, _declared(lock.layer))

@@ -71,9 +71,9 @@ class LockMetadata(BaseModel):
         """Return the metadata of the same lock, bound to other Python archives."""
         return self._with_own(python={platform: pins[platform] for platform in sorted(pins)})
 
-    def with_text(self, text: bytes) -> LockMetadata:
-        """Return the metadata of the same lock, in a file that holds ``text``."""
-        return self._with_own(pylock_digest=Digest.of_bytes(text))
+    def with_file(self, pylock_digest: Digest) -> LockMetadata:
+        """Return the metadata of the same lock, in a file of that digest."""
+        return self._with_own(pylock_digest=pylock_digest)
 
     def with_inputs_of(self, other: LockMetadata) -> LockMetadata:
         """Return the metadata of the same lock, made and written as the other one."""

@@ -47,6 +47,6 @@ def pin_pythons(
 
 
 def _recorded(lock: LayerLock, pins: Mapping[Platform, PythonPin]) -> LayerLock:
-    metadata = lock.metadata.with_pins(pins).with_text(lock.text)
+    metadata = lock.metadata.with_pins(pins).with_file(lock.file.digest)
     write_text_atomically(lock.paths.metadata, metadata.to_json())
     return replace(lock, metadata=metadata, pins=pins)

@@ -31,19 +31,39 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerLock:
-    """A layer with its lock; ``text`` is what the lock file holds."""
+class LockFile:
+    """A lock file's content; it is parsed once, when that is first asked for, which takes long."""
 
-    layer: LayerSpec
-    paths: LockPaths
-    text: bytes = field(repr=False)
-    metadata: LockMetadata
-    pins: Mapping[Platform, PythonPin]
+    path: Path
+    content: bytes = field(repr=False)
 
     @cached_property
     def pylock(self) -> Pylock:
-        """The lock, parsed when it is first asked for, which takes long; LockError if broken."""
-        return _parsed(self.text, self.paths.pylock)
+        """The lock; LockError if the file is broken."""
+        from ocistacks.lock.parse import parse_lock_file  # not for a lock that is as it was written
+
+        return parse_lock_file(self.content, self.path)
+
+    @cached_property
+    def digest(self) -> Digest:
+        """The digest of the content."""
+        return Digest.of_bytes(self.content)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerLock:
+    """A layer with its lock."""
+
+    layer: LayerSpec
+    paths: LockPaths
+    file: LockFile
+    metadata: LockMetadata
+    pins: Mapping[Platform, PythonPin]
+
+    @property
+    def pylock(self) -> Pylock:
+        """The lock; LockError if its file is broken."""
+        return self.file.pylock
 
     @property
     def install_target(self) -> str:
@@ -53,21 +73,15 @@ class LayerLock:
 
 def read_pylock(path: Path) -> Pylock | None:
     """Return the lock in the file at ``path``, None if there is none; LockError if broken."""
-    content = _content(path)
-    return None if content is None else _parsed(content, path)
+    file = _read_file(path)
+    return None if file is None else file.pylock
 
 
-def _content(path: Path) -> bytes | None:
+def _read_file(path: Path) -> LockFile | None:
     try:
-        return path.read_bytes()
+        return LockFile(path=path, content=path.read_bytes())
     except FileNotFoundError:
         return None
-
-
-def _parsed(content: bytes, path: Path) -> Pylock:
-    from ocistacks.lock.parse import parse_lock_file  # not for a lock that is as it was written
-
-    return parse_lock_file(content, path)
 
 
 def stale_reason(stack: StackSpec, layer: LayerSpec) -> str | None:
@@ -99,7 +113,7 @@ def changed_inputs(lock: LayerLock) -> str | None:
         return "its requirements changed"
     if other_inputs_hash(layer) != metadata.other_inputs_hash:
         return "its Python version, platform floors or lower layers changed"
-    if metadata.ocistacks.pylock_digest == Digest.of_bytes(lock.text):
+    if metadata.ocistacks.pylock_digest == lock.file.digest:
         return None
     if requirements_hash(lock.pylock) != metadata.requirements_hash:
         return "its lock file was changed by hand"
@@ -173,10 +187,10 @@ def read_layer_lock(layer: LayerSpec, paths: LockPaths) -> LayerLock | None:
         LockError: its metadata is broken. Whether the lock is shows when it is parsed.
     """
     metadata = read_metadata(paths.metadata)
-    text = _content(paths.pylock)
-    if text is None or metadata is None:
+    file = _read_file(paths.pylock)
+    if file is None or metadata is None:
         return None
-    return LayerLock(layer=layer, paths=paths, text=text, metadata=metadata, pins=metadata.pins)
+    return LayerLock(layer=layer, paths=paths, file=file, metadata=metadata, pins=metadata.pins)
 
 
 def _read(stack: StackSpec, layer: LayerSpec) -> LayerLock | None:

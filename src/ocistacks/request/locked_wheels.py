@@ -41,7 +41,7 @@ def choice_digest(lock: LayerLock, platform: Platform) -> Digest:
     layer = lock.layer
     inputs = {
         "rules": _RULES,
-        "lock": Digest.of_bytes(lock.text),
+        "lock": lock.file.digest,
         "platform": platform.value,
         "python": runtime_of(layer).python_version,
         "glibc": layer.glibc_version,

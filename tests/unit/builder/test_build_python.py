@@ -13,7 +13,7 @@ from ocistacks.errors import LockError
 from ocistacks.lock.metadata import LockMetadata
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin
-from ocistacks.lock.read import LayerLock
+from ocistacks.lock.read import LayerLock, LockFile
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
 from ocistacks.request.choose_wheels import choose_wheels
@@ -79,7 +79,10 @@ def plans(stack, pins, platform=AARCH64):
         LayerLock(
             layer=layer,
             paths=LockPaths.of_layer(stack.folder, layer.environment_name),
-            text=b'lock-version = "1.0"\ncreated-by = "uv"\npackages = []',
+            file=LockFile(
+                path=stack.folder / "pylock.toml",
+                content=b'lock-version = "1.0"\ncreated-by = "uv"\npackages = []',
+            ),
             metadata=metadata,
             pins=pins[layer.environment_name],
         )

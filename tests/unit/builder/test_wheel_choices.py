@@ -9,7 +9,7 @@ from ocistacks.builder.wheel_choices import remembered_wheels
 from ocistacks.digests import Digest
 from ocistacks.lock.metadata import LockMetadata
 from ocistacks.lock.paths import LockPaths
-from ocistacks.lock.read import LayerLock
+from ocistacks.lock.read import LayerLock, LockFile
 from ocistacks.platforms import Platform
 from ocistacks.request.choose_wheels import choose_wheels
 from ocistacks.spec.parse import parse_stack
@@ -50,7 +50,10 @@ def lock(fields="", *, python="3.13.5", packages=PACKAGE):
     return LayerLock(
         layer=stack.layers[0],
         paths=LockPaths.of_layer(stack.folder, "py"),
-        text=f'lock-version = "1.0"\ncreated-by = "uv"\n{packages}'.encode(),
+        file=LockFile(
+            path=stack.folder / "pylock.toml",
+            content=f'lock-version = "1.0"\ncreated-by = "uv"\n{packages}'.encode(),
+        ),
         metadata=metadata,
         pins={},
     )
@@ -70,8 +73,8 @@ def test_a_choice_is_the_same_the_second_time_and_parses_nothing(store):
     (wheel,) = choose(first, LINUX)
     assert (wheel.filename, wheel.size) == ("a-1.0-cp313-cp313-manylinux_2_17_x86_64.whl", 1)
     assert wheel.index == "https://i.example/"
-    assert "pylock" in vars(first)
-    assert "pylock" not in vars(second)
+    assert "pylock" in vars(first.file)
+    assert "pylock" not in vars(second.file)
 
 
 @pytest.mark.parametrize(

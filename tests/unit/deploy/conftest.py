@@ -13,7 +13,7 @@ from ocistacks.digests import Digest
 from ocistacks.lock.metadata import LockMetadata
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin
-from ocistacks.lock.read import LayerLock
+from ocistacks.lock.read import LayerLock, LockFile
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
 from ocistacks.request.choose_wheels import choose_wheels
@@ -82,7 +82,7 @@ class Shop:
             LayerLock(
                 layer=layer,
                 paths=LockPaths.of_layer(stack.folder, layer.environment_name),
-                text=LOCK_TEXT.encode(),
+                file=LockFile(path=self.folder / "pylock.toml", content=LOCK_TEXT.encode()),
                 metadata=LockMetadata(
                     requirements_hash=EMPTY,
                     lock_input_hash=EMPTY,

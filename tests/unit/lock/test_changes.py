@@ -8,7 +8,7 @@ from ocistacks.lock.lock_layer import LockResult
 from ocistacks.lock.metadata import LockMetadata
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin
-from ocistacks.lock.read import LayerLock
+from ocistacks.lock.read import LayerLock, LockFile
 from ocistacks.platforms import Platform
 
 DIGEST = "sha256:" + "0" * 64
@@ -45,7 +45,10 @@ def changes(layer, pylock, tmp_path):
         return LayerLock(
             layer=spec,
             paths=LockPaths.of_layer(tmp_path, "py"),
-            text=to_toml(pylock("".join(packages) or "packages = []"), "py").encode(),
+            file=LockFile(
+                path=tmp_path / "pylock.py.toml",
+                content=to_toml(pylock("".join(packages) or "packages = []"), "py").encode(),
+            ),
             metadata=metadata,
             pins=pins,
         )

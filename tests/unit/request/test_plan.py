@@ -13,7 +13,7 @@ from ocistacks.errors import LockError
 from ocistacks.lock.metadata import LockMetadata
 from ocistacks.lock.paths import LockPaths
 from ocistacks.lock.python_pin import PythonPin
-from ocistacks.lock.read import LayerLock
+from ocistacks.lock.read import LayerLock, LockFile
 from ocistacks.platforms import Platform
 from ocistacks.request.choose_wheels import choose_wheels
 from ocistacks.request.materials import python_material
@@ -85,10 +85,13 @@ def plan(tmp_path):
             LayerLock(
                 layer=layer,
                 paths=LockPaths.of_layer(stack.folder, layer.environment_name),
-                text=(
-                    'lock-version = "1.0"\ncreated-by = "uv"\n'
-                    + (packages.get(layer.environment_name) or "packages = []")
-                ).encode(),
+                file=LockFile(
+                    path=stack.folder / "pylock.toml",
+                    content=(
+                        'lock-version = "1.0"\ncreated-by = "uv"\n'
+                        + (packages.get(layer.environment_name) or "packages = []")
+                    ).encode(),
+                ),
                 metadata=LockMetadata(
                     requirements_hash=Digest.of_bytes(b""),
                     lock_input_hash=Digest.of_bytes(b""),
