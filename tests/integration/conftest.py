@@ -1,8 +1,10 @@
 """Container engines, a store and a Python that stay between runs, because they take minutes."""
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -157,6 +159,25 @@ def python_pin(test_store, image_options):
         ),
     )
     return resolve(stack.runtimes[0], Platform.of_this_machine())
+
+
+@pytest.fixture(scope="session")
+def make_sdist():
+    """A function that gives the bytes of a `.tar.gz` with the one folder NAME-VERSION."""
+
+    def make(name, version, files):
+        # Before metadata 2.2, dependencies are only known by running the package's code.
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            for path, text in {"PKG-INFO": metadata, **files}.items():
+                header = tarfile.TarInfo(f"{name}-{version}/{path}")
+                content = text.encode()
+                header.size = len(content)
+                archive.addfile(header, io.BytesIO(content))
+        return buffer.getvalue()
+
+    return make
 
 
 def as_another_user():

@@ -180,11 +180,17 @@ def engine(request, engine_environments):
         yield request.param, environment, client
 
 
+def write_empty_image(folder):
+    """Write the file system of an image in which nothing runs; return its path."""
+    path = folder / "empty.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.addfile(tarfile.TarInfo("nothing"), io.BytesIO())
+    return path
+
+
 def test_an_image_that_cannot_be_built(engine, image_options, tmp_path):
     name, environment, client = engine
-    empty = tmp_path / "empty.tar"
-    with tarfile.open(empty, "w") as archive:
-        archive.addfile(tarfile.TarInfo("nothing"), io.BytesIO())
+    empty = write_empty_image(tmp_path)
     base = f"localhost/ocistacks-test-{uuid.uuid4().hex}:empty"
     client.api.import_image(src=str(empty), repository=base)
     options = image_options(environment, base_image=base)
@@ -216,9 +222,7 @@ def unable_podman(podman_environment):
     storage.write_text(
         f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/root"\nrunroot = "{folder}/run"\n'
     )
-    empty = folder / "empty.tar"
-    with tarfile.open(empty, "w") as archive:
-        archive.addfile(tarfile.TarInfo("nothing"), io.BytesIO())
+    empty = write_empty_image(folder)
     environment = {
         **podman_environment,
         "CONTAINERS_STORAGE_CONF": str(storage),

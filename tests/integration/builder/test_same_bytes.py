@@ -1,9 +1,7 @@
 """Equal input digests give equal blobs: whichever builder, checkout, umask and number of jobs."""
 
 import hashlib
-import io
 import json
-import tarfile
 
 import pytest
 
@@ -74,25 +72,17 @@ COMPILED = {
 }
 
 
-def write_sdist(folder, name, files):
-    with tarfile.open(folder / f"{name}-1.0.tar.gz", "w:gz") as archive:
-        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
-        for path, text in {"PKG-INFO": metadata, **files}.items():
-            header = tarfile.TarInfo(f"{name}-1.0/{path}")
-            header.size = len(text.encode())
-            archive.addfile(header, io.BytesIO(text.encode()))
-
-
 @pytest.fixture
-def make_stack(tmp_path, python_pin, test_store):
+def make_stack(tmp_path, python_pin, test_store, make_sdist):
     """A function that makes a folder with the stack, and gives its specification."""
 
     def make(name):
         folder = tmp_path / name
         (folder / "sdists").mkdir(parents=True)
         (folder / "wheels").mkdir()
-        write_sdist(folder / "sdists", "pure", PURE)
-        write_sdist(folder / "sdists", "compiled", COMPILED)
+        for package, files in {"pure": PURE, "compiled": COMPILED}.items():
+            sdist = folder / "sdists" / f"{package}-1.0.tar.gz"
+            sdist.write_bytes(make_sdist(package, "1.0", files))
         # One archive stands for both platforms: of a foreign one nothing is run.
         source = {"url": test_store.blob_path(python_pin.digest).as_uri()}
         sources = {one: {**source, "sha256": python_pin.sha256} for one in PLATFORMS}

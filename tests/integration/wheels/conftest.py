@@ -4,10 +4,9 @@ What their builds require comes from the index that this machine is set up with.
 """
 
 import hashlib
-import io
 import os
-import tarfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -22,33 +21,17 @@ from ocistacks.wheels.build_wheel import WheelBuilds, WheelOptions
 from ocistacks.wheels.stack_wheels import build_missing, build_named
 
 
-def make_sdist(name, version, files):
-    """Return the bytes of a `.tar.gz` with the one folder NAME-VERSION."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for path, text in {"PKG-INFO": _metadata(name, version), **files}.items():
-            header = tarfile.TarInfo(f"{name}-{version}/{path}")
-            content = text.encode()
-            header.size = len(content)
-            archive.addfile(header, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def _metadata(name, version):
-    # Before metadata 2.2, dependencies are only known by running the package's code.
-    return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-
-
 @dataclass
 class Index:
     """What an index (PEP 503) serves; ``asked`` are paths, with the name of who asked."""
 
+    make_sdist: Callable[[str, str, dict[str, str]], bytes]
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, name, version, files):
-        self.files[f"{name}-{version}.tar.gz"] = make_sdist(name, version, files)
+        self.files[f"{name}-{version}.tar.gz"] = self.make_sdist(name, version, files)
 
     def answer(self, path):
         kind, _, name = path.strip("/").partition("/")
@@ -84,8 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def index():
-    index = Index()
+def index(make_sdist):
+    index = Index(make_sdist)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"index": index}))
     index.url = f"http://127.0.0.1:{server.server_port}/simple/"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
