@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ocistacks.blob.batch_packing import PackedBatch, pack_batch
 from ocistacks.blob.compression import make_compressor
+from ocistacks.blob.freed_memory import keep_freed_memory
 from ocistacks.blob.model import MEDIA_TYPE_TAR_GZIP, MEDIA_TYPE_TAR_ZSTD, Blob
 from ocistacks.blob.pieces import Batch, cut_entries, gather_batches
 from ocistacks.blob.tables import Tables
@@ -55,6 +56,7 @@ def pack_tree(
     UsageError for a level that the compression does not have.
     """
     compressor = make_compressor(compression, level)
+    keep_freed_memory()
     counter = _Counter()
     batches = gather_batches(cut_entries(counter.count(walk_tree(tree, install_target))))
     tables = Tables() if compression == "zstd" else None
