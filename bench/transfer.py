@@ -12,29 +12,26 @@ what is measured; it holds the blob five times.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from served_registry import served
 
 from ocistacks.digests import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 OURS = """
 import resource, sys, time
@@ -62,11 +59,6 @@ with Repository(host, repository, environment={}) as registry:
     elapsed = time.perf_counter() - started
 print(elapsed, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
-CONFIGURATION = {
-    "version": 0.1,
-    "log": {"level": "warn", "accesslog": {"disabled": True}},
-    "storage": {"delete": {"enabled": True}},
-}
 
 
 @dataclass
@@ -124,39 +116,6 @@ class Bench:
         return subprocess.run(
             [str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True
         ).stdout
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve an empty registry from ``folder``; give its HOST:PORT."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        host = f"127.0.0.1:{server.getsockname()[1]}"
-    configuration = CONFIGURATION | {"http": {"addr": host}}
-    configuration["storage"] |= {"filesystem": {"rootdirectory": str(folder / "registry")}}
-    (folder / "registry.yml").write_text(json.dumps(configuration))
-    process = subprocess.Popen(
-        ["docker-registry", "serve", folder / "registry.yml"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(f"http://{host}/v2/")
-        yield host
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def wait_for(url: str) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            with urllib.request.urlopen(url):
-                return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 def make_blob(path: Path, megabytes: int) -> None:

@@ -7,18 +7,18 @@ tar's long names and base-256 sizes, because archives that others made hold thos
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from ocistacks.blob.tar_header import BLOCK_SIZE
+from ocistacks.blob.tree_shape import TreeEntry
 from ocistacks.errors import UnsafeContentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-MemberKind = Literal["dir", "reg", "symlink", "hardlink"]
+    from ocistacks.blob.tree_shape import EntryKind
 
-_KINDS: Final[dict[bytes, MemberKind]] = {
+_KINDS: Final[dict[bytes, EntryKind]] = {
     b"0": "reg",
     b"\0": "reg",
     b"7": "reg",
@@ -35,17 +35,6 @@ _EXECUTABLE_BIT = 0o100
 _OCTAL = re.compile(rb"[0-7]*")
 _DECIMAL = re.compile(r"[0-9]{1,18}")
 _ZERO_BLOCK = bytes(BLOCK_SIZE)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Member:
-    """An entry of an archive; ``name`` is without the trailing ``/`` of a folder."""
-
-    name: str
-    kind: MemberKind
-    size: int
-    executable: bool
-    link_name: str
 
 
 class TarStream:
@@ -96,7 +85,7 @@ class TarStream:
         self._position = 0
 
 
-def read_members(stream: TarStream) -> Iterator[Member]:
+def read_members(stream: TarStream) -> Iterator[TreeEntry]:
     """Yield the members of an archive; before the next one, the caller takes the content.
 
     After the last one the stream has been read to its end. Raises UnsafeContentError for headers
@@ -130,7 +119,7 @@ def _verify_checksum(block: bytes) -> None:
         )
 
 
-def _member(block: bytes, flag: bytes, extension: dict[str, str]) -> Member:
+def _member(block: bytes, flag: bytes, extension: dict[str, str]) -> TreeEntry:
     name = extension.get("path")
     if name is None:
         name = _decode(block[:100])
@@ -157,11 +146,11 @@ def _member(block: bytes, flag: bytes, extension: dict[str, str]) -> Member:
     if kind == "dir":
         name = name.removesuffix("/")
     link_name = extension.get("linkpath")
-    return Member(
+    return TreeEntry(
         name=name,
         kind=kind,
         size=size,
-        executable=bool(mode & _EXECUTABLE_BIT),
+        executable=kind == "reg" and bool(mode & _EXECUTABLE_BIT),
         link_name=_decode(block[157:257]) if link_name is None else link_name,
     )
 

@@ -1,145 +1,126 @@
-"""Write the members of an archive below a folder, where nothing can lead them elsewhere."""
+"""Write the entries of a layer below a folder, where nothing can lead them elsewhere."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import stat
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
 from ocistacks.blob.model import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE
-from ocistacks.blob.names import name_fault, symlink_fault
-from ocistacks.errors import TargetError, UnsafeContentError
+from ocistacks.blob.tree_shape import TreeShape
+from ocistacks.errors import TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from ocistacks.blob.tar_reader import Member
+    from ocistacks.blob.tree_shape import TreeEntry
 
 # A name that exists is never opened, not even the link of a name that differs only in case.
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
+class FileKeeper(Protocol):
+    """Takes part in files that were written, so that they are there once for all trees."""
+
+    def keep(self, path: str, digest: str, *, executable: bool) -> None:
+        """Share the complete file at ``path``, whose content has that SHA-256 (hexadecimal)."""
+
+
 class TreeWriter:
     """Writes one layer into an existing, empty folder.
 
-    Every entry goes into a folder that this writer made itself and knows by name, so no symbolic
-    link can lie on the way: paths need no further look.
+    With a ``keeper``, every file's content is digested, and the keeper may exchange the file for
+    one with the same content.
     """
 
-    def __init__(self, destination: Path) -> None:
+    def __init__(self, destination: Path, keeper: FileKeeper | None = None) -> None:
         self._root = f"{destination}/"
-        self._names: set[str] = set()
-        self._folders: set[str] = set()
-        self._files: set[str] = set()
-        self._top: str | None = None
-        self._mask_hides_bits = True
+        self._keeper = keeper
+        self._shape = TreeShape()
+        self._mask_hides_bits: bool | None = None
+        self._entries: list[TreeEntry] = []
 
     @property
     def install_target(self) -> str:
         """The name of the one top folder; UnsafeContentError if the archive was empty."""
-        if self._top is None:
-            raise UnsafeContentError("An archive is empty.", expected="one top folder")
-        return self._top
+        return self._shape.install_target
+
+    @property
+    def entries(self) -> tuple[TreeEntry, ...]:
+        """What was written, in order; files have digests where there is a keeper."""
+        return tuple(self._entries)
 
     @property
     def count(self) -> int:
-        """How many members were written."""
-        return len(self._names)
+        """How many entries were written."""
+        return self._shape.count
 
-    def write(self, member: Member, content: Iterable[memoryview]) -> None:
-        """Write one member; ``content`` yields a file's bytes.
+    def write(self, entry: TreeEntry, content: Iterable[memoryview]) -> None:
+        """Write one entry; ``content`` yields a file's bytes.
 
-        Raises UnsafeContentError for a member that leaves its place and TargetError where the
-        file system does not take it.
+        Raises:
+            UnsafeContentError: the entry leaves its place.
+            TargetError: the file system does not take it.
         """
-        name = member.name
-        self._check_name(member)
-        try:
-            self._make_parents(member)
-            if member.kind == "dir":
-                self._make_folder(name)
-            elif member.kind == "reg":
-                self._write_file(member, content)
-            elif member.kind == "symlink":
-                self._make_symlink(member)
+        with self._placed(entry):
+            if entry.kind == "reg":
+                digest = self._write_file(entry, content)
+                self._entries.append(replace(entry, digest=digest) if digest else entry)
             else:
-                self._make_hard_link(member)
+                self._make_other(entry)
+                self._entries.append(entry)
+
+    def place(self, entry: TreeEntry, make: Callable[[str], bool]) -> bool:
+        """Let ``make`` make a file at the path that it is given; return what it returns.
+
+        Raises as ``write`` does.
+        """
+        with self._placed(entry):
+            made = make(self._root + entry.name)
+            self._entries.append(entry)
+        return made
+
+    @contextmanager
+    def _placed(self, entry: TreeEntry) -> Iterator[None]:
+        folders = self._shape.take(entry)
+        try:
+            for folder in folders:
+                self._make_folder(folder)
+            yield
         except OSError as error:
             raise TargetError(
                 "An entry of a layer cannot be written.",
-                where=self._root + name,
+                where=self._root + entry.name,
                 found=error.strerror or str(error),
                 hint=_hint(error),
             ) from error
 
-    def _check_name(self, member: Member) -> None:
-        name = member.name
-        fault = name_fault(name)
-        if fault is not None:
-            raise UnsafeContentError(f"An archive holds an unsafe name: {fault}.", found=repr(name))
-        if name in self._names or (name in self._folders and member.kind != "dir"):
-            raise UnsafeContentError("An archive holds a name twice.", found=repr(name))
-        self._names.add(name)
-
-    def _make_parents(self, member: Member) -> None:
-        """Make the folders above ``member`` that the archive leaves out."""
-        parent, _, _ = member.name.rpartition("/")
-        if parent in self._folders:
-            return
-        if not parent:
-            self._check_top(member)
-            return
-        made = ""
-        for part in parent.split("/"):
-            made = f"{made}/{part}" if made else part
-            if made in self._folders:
-                continue
-            if made in self._names:
-                raise UnsafeContentError(
-                    "An archive writes below a name that is no folder.",
-                    where=member.name,
-                    found=f"{made} is a file or link of the same archive",
-                )
-            if "/" not in made:
-                self._check_top_name(made)
-            self._make_folder(made)
-
-    def _check_top(self, member: Member) -> None:
-        if member.kind != "dir":
-            raise UnsafeContentError(
-                "An archive holds something beside its one top folder.", found=repr(member.name)
-            )
-        self._check_top_name(member.name)
-
-    def _check_top_name(self, name: str) -> None:
-        if self._top is not None and self._top != name:
-            raise UnsafeContentError(
-                "An archive holds more than one top folder.",
-                found=f"{name!r} beside {self._top!r}",
-            )
-        self._top = name
-
     def _make_folder(self, name: str) -> None:
-        if name in self._folders:  # made for an entry that came before its folder
-            return
         path = self._root + name
         os.mkdir(path, DIRECTORY_MODE)  # noqa: PTH102 - a Path for each entry costs a tenth
-        if not self._folders:
+        if self._mask_hides_bits is None:
             # The umask cannot be asked for without changing it for all threads. The first folder
             # tells: where it got all its bits, everything else will.
             self._mask_hides_bits = stat.S_IMODE(os.stat(path).st_mode) != DIRECTORY_MODE  # noqa: PTH116 - as above
         if self._mask_hides_bits:
             os.chmod(path, DIRECTORY_MODE)  # noqa: PTH101 - as above
-        self._folders.add(name)
 
-    def _write_file(self, member: Member, content: Iterable[memoryview]) -> None:
-        mode = EXECUTABLE_MODE if member.executable else FILE_MODE
-        descriptor = os.open(self._root + member.name, _FLAGS, mode)
+    def _write_file(self, entry: TreeEntry, content: Iterable[memoryview]) -> str:
+        """Write a file, and return the SHA-256 of its content where it is wanted."""
+        mode = EXECUTABLE_MODE if entry.executable else FILE_MODE
+        path = self._root + entry.name
+        hasher = hashlib.sha256() if self._keeper is not None else None
+        descriptor = os.open(path, _FLAGS, mode)
         try:
             for piece in content:
+                if hasher is not None:
+                    hasher.update(piece)
                 written = os.write(descriptor, piece)
                 while written < len(piece):
                     written += os.write(descriptor, piece[written:])
@@ -147,29 +128,18 @@ class TreeWriter:
                 os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)
-        self._files.add(member.name)
+        if self._keeper is None or hasher is None:
+            return ""
+        digest = hasher.hexdigest()
+        self._keeper.keep(path, digest, executable=entry.executable)
+        return digest
 
-    def _make_symlink(self, member: Member) -> None:
-        fault = symlink_fault(member.name, member.link_name)
-        if fault is not None:
-            raise UnsafeContentError(
-                f"A symbolic link in an archive leaves its place: {fault}.",
-                where=member.name,
-                found=member.link_name,
-                expected="a relative path to this layer or one beside it, .. only at its start",
-            )
-        os.symlink(member.link_name, self._root + member.name)  # noqa: PTH211 - Path rewrites ./x
-
-    def _make_hard_link(self, member: Member) -> None:
-        if member.link_name not in self._files:
-            raise UnsafeContentError(
-                "A hard link in an archive does not point to a file before it in the archive.",
-                where=member.name,
-                found=member.link_name,
-            )
-        target = self._root + member.link_name
-        os.link(target, self._root + member.name, follow_symlinks=False)
-        self._files.add(member.name)
+    def _make_other(self, entry: TreeEntry) -> None:
+        path = self._root + entry.name
+        if entry.kind == "symlink":
+            os.symlink(entry.link_name, path)  # noqa: PTH211 - Path rewrites ./x
+        elif entry.kind == "hardlink":
+            os.link(self._root + entry.link_name, path, follow_symlinks=False)
 
 
 def empty_folder(folder: Path) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from ocistacks.blob.tree_shape import TreeEntry
+    from ocistacks.blob.tree_writer import FileKeeper
+
 MAXIMUM_ENTRIES: Final = 2_000_000
 # Bytes that a blob may have beyond a sixteenth more than what it holds: its tables.
 _SMALL_BLOB_SIZE: Final = 1 << 20
@@ -29,7 +32,8 @@ class Unpacked:
 
     ``digest`` and ``size`` (bytes) are those of the compressed bytes that came, for the caller to
     compare with what was promised; ``diff_id`` and ``uncompressed_size`` those of the tar stream.
-    ``install_target`` is the top folder, ``file_count`` counts every entry.
+    ``install_target`` is the top folder, ``file_count`` counts every entry, and ``entries`` lists
+    them in order; files have digests where there was a keeper.
     """
 
     digest: Digest
@@ -38,6 +42,7 @@ class Unpacked:
     uncompressed_size: int
     install_target: str
     file_count: int
+    entries: tuple[TreeEntry, ...]
 
 
 def unpack_blob(
@@ -48,6 +53,7 @@ def unpack_blob(
     maximum_size: int,
     maximum_entries: int = MAXIMUM_ENTRIES,
     on_progress: Callable[[int], None] | None = None,
+    keeper: FileKeeper | None = None,
 ) -> Unpacked:
     """Write the tree in the blob that ``source`` yields below the empty folder ``destination``.
 
@@ -55,7 +61,8 @@ def unpack_blob(
     hashing, decompression and writing go on beside it. ``media_type`` is one of those in
     ``blob.model``. ``maximum_size`` bounds the bytes of the tar stream, ``maximum_entries`` the
     number of entries. ``on_progress`` is called with the compressed bytes of each chunk. Files
-    get the modes 0644 and 0755 and folders 0755, whatever the umask.
+    get the modes 0644 and 0755 and folders 0755, whatever the umask. A ``keeper`` is handed each
+    file when it is written.
 
     Raises UnsafeContentError for content that is damaged, too large, or that leaves its place;
     TargetError for a destination that is not empty or cannot take the files; and whatever
@@ -63,7 +70,9 @@ def unpack_blob(
     digest before anyone sees the destination.
     """
     _require_empty(destination)
-    unpacking = _Unpacking(destination, media_type, maximum_size, maximum_entries)
+    unpacking = _Unpacking(
+        TreeWriter(destination, keeper), media_type, maximum_size, maximum_entries
+    )
     try:
         return unpacking.run(source, on_progress)
     except BaseException:
@@ -75,12 +84,12 @@ class _Unpacking:
     """The stages of one call: hash what comes; decompress it; hash that; write the files."""
 
     def __init__(
-        self, destination: Path, media_type: str, maximum_size: int, maximum_entries: int
+        self, writer: TreeWriter, media_type: str, maximum_size: int, maximum_entries: int
     ) -> None:
         self._media_type = media_type
         self._maximum_size = maximum_size
         self._maximum_entries = maximum_entries
-        self._writer = TreeWriter(destination)
+        self._writer = writer
         self._hasher = hashlib.sha256()
         self._size = 0
         self._tar_hasher = hashlib.sha256()
@@ -114,6 +123,7 @@ class _Unpacking:
             uncompressed_size=self._tar_size,
             install_target=self._writer.install_target,
             file_count=self._writer.count,
+            entries=self._writer.entries,
         )
 
     def _receive(self, chunk: bytes) -> None:

@@ -44,16 +44,22 @@ def pull(
             reporter=remote.reporter,
         )
     print_table(
-        ("LAYER", "", "SIZE", "FETCHED", "BLOB"),
+        ("LAYER", "", "SIZE", "FETCHED", "REUSED", "BLOB"),
         (
             (
                 layer.listed.description.install_target,
                 "fetched" if layer.fetched else "was there",
                 size(layer.blob.size),
                 size(layer.fetched),
+                size(layer.reused),
                 layer.blob.digest,
             )
             for layer in pulled
         ),
     )
-    typer.echo(f"{folder}: {linked} of {len(pulled)} layers new")
+    fetched = sum(layer.fetched for layer in pulled)
+    spared = sum(layer.blob.size - layer.fetched for layer in pulled)
+    typer.echo(
+        f"{folder}: {linked} of {len(pulled)} layers new; "
+        f"fetched {size(fetched)}, {size(max(0, spared))} were not needed"
+    )

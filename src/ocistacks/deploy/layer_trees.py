@@ -1,21 +1,24 @@
-"""Unpacked layers in the store: streamed, verified, then visible, once a blob."""
+"""Unpacked layers in the store: verified, then visible, once a blob, every file once for all."""
 
 from __future__ import annotations
 
-import os
-import stat
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ocistacks.errors import DigestError, UnsafeContentError
+from ocistacks.blob.model import MEDIA_TYPE_TAR_ZSTD
+from ocistacks.deploy.delta_pull import find_delta, pays, pull_delta
+from ocistacks.deploy.stream_pull import maximum_size, unpack_stream
+from ocistacks.errors import UnsafeContentError
 from ocistacks.files import unwritable
 from ocistacks.oci import annotations as keys
-from ocistacks.registry.source import file_chunks, verified_chunks
+from ocistacks.oci.remote_toc import toc_place
+from ocistacks.registry.errors import RangeRefusedError
+from ocistacks.registry.source import RangeSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
-    from ocistacks.blob.unpack import Unpacked
+    from ocistacks.blob.toc_files import ListedEntry
     from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.digests import Digest
     from ocistacks.progress import Reporter
@@ -23,8 +26,24 @@ if TYPE_CHECKING:
     from ocistacks.registry.source import ObjectSource
     from ocistacks.store.store import Store
 
-# A layer whose artifact does not tell its unpacked size may be so much larger than its blob.
-_LARGEST_RATIO = 200
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerTree:
+    """A layer's tree in the store, and the bytes of its blob that were and were not fetched.
+
+    ``reused`` are those that the store's files spared. Both are 0 for a tree that was there.
+    """
+
+    path: Path
+    fetched: int = 0
+    reused: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Filled:
+    install_target: str
+    fetched: int
+    reused: int = 0
 
 
 def ensure_tree(
@@ -35,11 +54,12 @@ def ensure_tree(
     diff_id: Digest,
     install_target: str,
     reporter: Reporter,
-) -> tuple[Path, int]:
-    """Return the store's folder with a layer's tree, and how many bytes came from ``source``.
+) -> LayerTree:
+    """Return the store's folder with a layer's tree.
 
-    A blob that lies in the store is taken from there. The stream is unpacked while it arrives,
-    and appears under its name only when both its digests are right.
+    A blob that lies in the store is taken from there. Of another one, the table of contents is read
+    first: files that the store has are not fetched. Where that does not pay, or cannot be done, the
+    blob is unpacked while it arrives. The tree appears under its name only when all is verified.
 
     Raises:
         DigestError: the bytes are not the blob's.
@@ -48,20 +68,26 @@ def ensure_tree(
     """
     tree = store.tree_path(blob.digest)
     if tree.is_dir():
-        return tree / install_target, 0
+        return LayerTree(path=tree / install_target)
     with store.exclusively(f"tree-{blob.digest.hex}"):
         if tree.is_dir():
-            return tree / install_target, 0
+            return LayerTree(path=tree / install_target)
         with store.temporary_folder() as folder:
             unpacking = folder / "tree"
             unpacking.mkdir()
-            fetched = _unpack(store, source, blob, unpacking, diff_id, install_target, reporter)
+            filled = _fill(store, source, blob, unpacking, diff_id, install_target, reporter)
+            if filled.install_target != install_target:
+                raise UnsafeContentError(
+                    "A layer's blob holds another layer than its manifest says.",
+                    where=f"layer {install_target}, {source.describe(blob)}",
+                    found=filled.install_target,
+                    expected=install_target,
+                )
             try:
-                _make_read_only(unpacking)
                 unpacking.rename(tree)
             except OSError as error:
                 raise unwritable(tree, error) from error
-    return tree / install_target, fetched
+    return LayerTree(path=tree / install_target, fetched=filled.fetched, reused=filled.reused)
 
 
 def built_tree(built: BuiltLayer, store: Store, reporter: Reporter) -> Path:
@@ -85,18 +111,17 @@ def built_tree(built: BuiltLayer, store: Store, reporter: Reporter) -> Path:
         size=blob.size,
         annotations={keys.BLOB_UNCOMPRESSED_SIZE: str(blob.uncompressed_size)},
     )
-    unpacked, _fetched = ensure_tree(
+    return ensure_tree(
         store,
         AssembledSource((), store=store),
         descriptor,
         diff_id=blob.diff_id,
         install_target=install_target,
         reporter=reporter,
-    )
-    return unpacked
+    ).path
 
 
-def _unpack(
+def _fill(
     store: Store,
     source: ObjectSource,
     blob: Descriptor,
@@ -104,62 +129,41 @@ def _unpack(
     diff_id: Digest,
     install_target: str,
     reporter: Reporter,
-) -> int:
-    from ocistacks.blob.unpack import unpack_blob
-
-    path = store.blob_path(blob.digest)
-    label = f"unpack {install_target}" if path.is_file() else f"pull {install_target}"
-    with reporter.task(label, total=blob.size) as task:
-
-        def unpack(chunks: Iterable[bytes]) -> Unpacked:
-            return unpack_blob(
-                chunks,
-                destination,
-                media_type=blob.media_type,
-                maximum_size=_maximum_size(blob),
-                on_progress=task.advance,
-            )
-
-        if path.is_file():
-            unpacked = unpack(verified_chunks(file_chunks(path), blob, str(path)))
-            fetched = 0
-        else:
-            with source.open_blob(blob) as chunks:
-                unpacked = unpack(chunks)
-            fetched = blob.size
-    where = f"layer {install_target}, {source.describe(blob)}"
-    for found, expected in ((unpacked.digest, blob.digest), (unpacked.diff_id, diff_id)):
-        if found != expected:
-            raise DigestError(
-                "A layer is not what its manifest promises; nothing of it was kept.",
-                where=where,
-                found=found,
-                expected=expected,
-                hint="push the stack again",
-            )
-    if unpacked.install_target != install_target:
-        raise UnsafeContentError(
-            "A layer's blob holds another layer than its manifest says.",
-            where=where,
-            found=unpacked.install_target,
-            expected=install_target,
-        )
-    return fetched
-
-
-def _maximum_size(blob: Descriptor) -> int:
-    told = blob.annotation(keys.BLOB_UNCOMPRESSED_SIZE) or ""
-    return int(told) if told.isdigit() and len(told) < 16 else blob.size * _LARGEST_RATIO
-
-
-def _make_read_only(folder: Path) -> None:
-    """Take away the right to write to files, so that no deployment changes another's.
-
-    Folders stay writable for their owner: a tree that is no longer wanted must be removable.
-    """
-    for parent, _folders, files in os.walk(folder):
-        for name in files:
-            path = os.path.join(parent, name)  # noqa: PTH118 - called for every file of a layer
-            mode = os.lstat(path).st_mode
-            if not stat.S_ISLNK(mode):
-                os.chmod(path, mode & 0o555)  # noqa: PTH101 - the same
+) -> _Filled:
+    """Make the tree in the empty folder ``destination``."""
+    listed: tuple[ListedEntry, ...] | None = None
+    place = toc_place(blob) if blob.media_type == MEDIA_TYPE_TAR_ZSTD else None
+    fetched = 0
+    if (
+        place is not None
+        and isinstance(source, RangeSource)
+        and not store.has_blob(blob.digest)
+        and not store.files.is_empty()
+    ):
+        try:
+            delta = find_delta(source, blob, place, store.files, maximum_size=maximum_size(blob))
+            fetched = delta.toc_size
+            listed = delta.entries
+            if pays(delta, blob):
+                label = f"pull {install_target}"
+                target, received = pull_delta(
+                    source, blob, delta, destination, store.files, label=label, reporter=reporter
+                )
+                fetched += received
+                return _Filled(
+                    install_target=target, fetched=fetched, reused=max(0, blob.size - fetched)
+                )
+        except RangeRefusedError:
+            pass  # the whole blob, then
+    target, received = unpack_stream(
+        store,
+        source,
+        blob,
+        destination,
+        diff_id=diff_id,
+        install_target=install_target,
+        place=place,
+        listed=listed,
+        reporter=reporter,
+    )
+    return _Filled(install_target=target, fetched=fetched + received)

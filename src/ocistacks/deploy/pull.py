@@ -30,12 +30,17 @@ _LARGEST_CONFIGURATION_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PulledLayer:
-    """A layer whose tree lies in the store; ``fetched`` is what came over the wire, in bytes."""
+    """A layer whose tree lies in the store.
+
+    ``fetched`` is what came over the wire, ``reused`` what the files of other layers spared; both
+    in bytes of the blob, and 0 for a tree that was there.
+    """
 
     listed: ListedLayer
     blob: Descriptor
     tree: Path
     fetched: int
+    reused: int
 
 
 def list_stack(
@@ -74,7 +79,7 @@ def pull_layers(
 
     def pull(layer: ListedLayer) -> PulledLayer:
         blob, diff_id = _blob_of(source, layer.descriptor)
-        tree, fetched = ensure_tree(
+        tree = ensure_tree(
             store,
             source,
             blob,
@@ -82,7 +87,9 @@ def pull_layers(
             install_target=layer.description.install_target,
             reporter=reporter,
         )
-        return PulledLayer(listed=layer, blob=blob, tree=tree, fetched=fetched)
+        return PulledLayer(
+            listed=layer, blob=blob, tree=tree.path, fetched=tree.fetched, reused=tree.reused
+        )
 
     with ThreadPoolExecutor(_PARALLEL) as pool:
         jobs = [pool.submit(pull, layer) for layer in layers]

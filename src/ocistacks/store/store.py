@@ -1,7 +1,8 @@
 """The store's folders, and the few ways in which something gets into them.
 
     blobs/sha256/HEX       materials and layer blobs, read-only
-    trees/HEX              unpacked layers by blob digest, read-only
+    files/HH/HEX           the contents of all layers' files, each once, read-only
+    trees/HEX              unpacked layers by blob digest: hard links to those files
     deployments/HEX        what `ocistacks run` runs: layers side by side, by what they are
     builds/HEX.json        what a build request's input digest gave
     pythons/NAME.json      which Python archive a release tarball gave
@@ -30,6 +31,7 @@ from platformdirs import user_cache_path
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError
 from ocistacks.files import unwritable
+from ocistacks.store.files import FileStore
 
 if TYPE_CHECKING:
     import io
@@ -39,6 +41,7 @@ STORE_VARIABLE = "OCISTACKS_STORE"
 _COPY_BYTES = 1 << 20
 _FOLDERS = (
     "blobs/sha256",
+    "files",
     "trees",
     "deployments",
     "builds",
@@ -57,6 +60,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.files = FileStore(root / "files", root / "temporary")
         try:
             for name in _FOLDERS:
                 (root / name).mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ from ocistacks.errors import UnsafeContentError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ocistacks.blob.tar_reader import Member
+    from ocistacks.blob.tree_shape import TreeEntry
 
 # Bytes of content that are compressed by themselves. Deflate looks back 32 KiB, so that cuts cost
 # next to nothing.
@@ -80,7 +80,7 @@ def _pieces(tar: Iterable[bytes]) -> Iterator[_Piece]:
         stream.take(-member.size % BLOCK_SIZE)
 
 
-def _entry(member: Member) -> ZipEntry:
+def _entry(member: TreeEntry) -> ZipEntry:
     if member.kind == "hardlink":
         raise UnsafeContentError("A blob holds a hard link.", where=member.name)
     if member.kind == "dir":

@@ -1,0 +1,140 @@
+"""What a table of contents says of a layer's tree, held to the rules for trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from ocistacks.blob.tree_shape import TreeEntry, TreeShape
+from ocistacks.errors import UnsafeContentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ocistacks.blob.toc import Toc, TocEntry
+    from ocistacks.blob.tree_shape import EntryKind
+
+_KINDS: Final[dict[str, EntryKind]] = {
+    "dir": "dir",
+    "reg": "reg",
+    "symlink": "symlink",
+    "hardlink": "hardlink",
+}
+_SPECIAL_BITS = 0o7000
+_EXECUTABLE_BIT = 0o100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedEntry:
+    """An entry of a table of contents, and the bytes [start, end) of the blob with its content."""
+
+    entry: TreeEntry
+    start: int = 0
+    end: int = 0
+
+
+def list_entries(
+    toc: Toc, *, content_end: int, maximum_size: int, maximum_entries: int
+) -> tuple[ListedEntry, ...]:
+    """Return the entries of a tree as a table of contents lists them, in its order.
+
+    ``content_end`` is where in the blob the frames with content end; ``maximum_size`` bounds the
+    sum of all files in bytes.
+
+    Raises:
+        UnsafeContentError: an entry is refused, as it would be in the tar, or makes no sense.
+    """
+    shape = TreeShape()
+    listed: list[ListedEntry] = []
+    size = 0
+    for entry in toc.entries:
+        if entry.type == "chunk":  # a later part of the file before it, whose range holds it
+            continue
+        each = _listed(entry, content_end)
+        shape.take(each.entry)
+        listed.append(each)
+        size += each.entry.size
+        if size > maximum_size or shape.count > maximum_entries:
+            raise UnsafeContentError(
+                "A blob's table of contents lists more than the blob may hold.",
+                found=f"{shape.count} entries, {size} bytes",
+                expected=f"at most {maximum_entries} entries and {maximum_size} bytes",
+            )
+    return tuple(listed)
+
+
+def require_same_entries(listed: Sequence[ListedEntry], unpacked: Sequence[TreeEntry]) -> None:
+    """Hold a table of contents to the tar of its blob.
+
+    Raises:
+        UnsafeContentError: they disagree, so that readers of one see another tree than those of
+            the other.
+    """
+    told = [_without_empty_digest(each.entry) for each in listed]
+    for promised, found in zip(told, unpacked, strict=False):
+        if promised != _without_empty_digest(found):
+            raise _disagree(_spelled(promised), _spelled(found))
+    if len(told) != len(unpacked):
+        raise _disagree(f"{len(told)} entries", f"{len(unpacked)} entries")
+
+
+def _listed(entry: TocEntry, content_end: int) -> ListedEntry:
+    kind = _KINDS.get(entry.type)
+    if kind is None:
+        raise UnsafeContentError(f"An archive holds a {entry.type} entry.", where=entry.name)
+    if entry.mode & _SPECIAL_BITS:
+        raise UnsafeContentError(
+            "An entry of an archive has a set-user-id, set-group-id or sticky bit.",
+            where=entry.name,
+            found=f"mode {entry.mode:o}",
+        )
+    name = entry.name.removesuffix("/") if kind == "dir" else entry.name
+    if kind != "reg":
+        return ListedEntry(entry=TreeEntry(name=name, kind=kind, link_name=entry.link_name))
+    listed = ListedEntry(
+        entry=TreeEntry(
+            name=name,
+            kind=kind,
+            size=entry.size,
+            executable=bool(entry.mode & _EXECUTABLE_BIT),
+            digest=entry.digest.hex if entry.digest else "",
+        ),
+        start=entry.offset,
+        end=entry.end_offset,
+    )
+    if entry.size and not (entry.digest and 0 <= listed.start < listed.end <= content_end):
+        raise UnsafeContentError(
+            "A blob's table of contents does not say where a file's content lies.",
+            where=entry.name,
+            found=f"bytes {listed.start} to {listed.end}, digest {entry.digest}",
+            expected=f"a digest, and a place before byte {content_end}",
+        )
+    return listed
+
+
+def _without_empty_digest(entry: TreeEntry) -> TreeEntry:
+    """Drop the digest of an empty file, which a table may leave out."""
+    return replace(entry, digest="") if entry.digest and not entry.size else entry
+
+
+def _disagree(promised: str, found: str) -> UnsafeContentError:
+    return UnsafeContentError(
+        "A blob's table of contents disagrees with the tar in it.",
+        found=f"{found} in the tar",
+        expected=f"{promised}, as the table of contents says",
+        hint="do not use this blob: whoever made it shows different readers different files",
+    )
+
+
+def _spelled(entry: TreeEntry) -> str:
+    details: Iterator[str] = (
+        text
+        for text in (
+            f"{entry.size} bytes" if entry.kind == "reg" else "",
+            "executable" if entry.executable else "",
+            f"to {entry.link_name!r}" if entry.link_name else "",
+            f"sha256:{entry.digest}" if entry.digest else "",
+        )
+        if text
+    )
+    return ", ".join((f"{entry.kind} {entry.name!r}", *details))

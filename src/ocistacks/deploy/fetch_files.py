@@ -1,0 +1,142 @@
+"""Fetching single files of a blob into the store, by their place in it and their digest."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from ocistacks.blob.decompression import decompress
+from ocistacks.blob.model import MEDIA_TYPE_TAR_ZSTD
+from ocistacks.errors import DigestError, UnsafeContentError
+from ocistacks.files import unwritable
+from ocistacks.registry.retry import retried
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ocistacks.blob.ranges import BlobPart
+    from ocistacks.blob.toc_files import ListedEntry
+    from ocistacks.progress import Task
+    from ocistacks.registry.model import Descriptor
+    from ocistacks.registry.source import RangeSource
+    from ocistacks.store.files import FileStore
+
+_CONNECTIONS: Final = 4
+
+
+def fetch_files(
+    source: RangeSource,
+    blob: Descriptor,
+    parts: Sequence[BlobPart],
+    files: FileStore,
+    *,
+    task: Task,
+) -> int:
+    """Bring the files in ``parts`` of a blob into the store, and return the bytes received.
+
+    Each file is verified by its own digest before it appears, so that a run after this one was
+    killed asks for the rest only.
+
+    Raises:
+        DigestError: a file is not what the table of contents promises.
+        RangeRefusedError: the source gives whole blobs only.
+        NotFoundError, TransferError: the blob cannot be read.
+        TargetError: the store cannot be written.
+        UnsafeContentError: the blob's bytes are damaged, or places overlap.
+    """
+
+    def fetch(part: BlobPart) -> int:
+        return retried(lambda: _fetch_part(source, blob, part, files, task))
+
+    with ThreadPoolExecutor(_CONNECTIONS) as pool:
+        jobs = [pool.submit(fetch, part) for part in parts]
+        try:
+            return sum(job.result() for job in jobs)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _fetch_part(
+    source: RangeSource, blob: Descriptor, part: BlobPart, files: FileStore, task: Task
+) -> int:
+    with source.open_part(blob, part.start, part.size) as chunks:
+        stream = _PartStream(chunks, part.start, task)
+        for listed in part.files:
+            _write_file(stream, listed, files, where=source_name(blob, listed))
+    return part.size
+
+
+def source_name(blob: Descriptor, listed: ListedEntry) -> str:
+    """Return how messages name a file of a blob."""
+    return f"{listed.entry.name} in {blob.digest}"
+
+
+def _write_file(stream: _PartStream, listed: ListedEntry, files: FileStore, *, where: str) -> None:
+    entry = listed.entry
+    hasher = hashlib.sha256()
+    size = 0
+    with files.new_file() as temporary:
+        stream.go_to(listed.start, listed.end, where=where)
+        try:
+            with open(temporary, "wb") as output:  # noqa: PTH123 - a text
+                for buffer in decompress(stream, MEDIA_TYPE_TAR_ZSTD, maximum_size=entry.size):
+                    hasher.update(buffer)
+                    size += len(buffer)
+                    output.write(buffer)
+        except OSError as error:
+            if error.errno is None:
+                raise  # of the connection, not of the disk
+            raise unwritable(files.root, error) from error
+        if hasher.hexdigest() != entry.digest:
+            raise DigestError(
+                "A file of a layer is not what the layer's table of contents promises.",
+                where=where,
+                found=f"sha256:{hasher.hexdigest()}, {size} bytes",
+                expected=f"sha256:{entry.digest}, {entry.size} bytes",
+                hint="try again; if it stays so, push the stack again",
+            )
+        files.adopt(temporary, entry.digest, executable=entry.executable)
+
+
+class _PartStream:
+    """The bytes of a part, of which one file's are handed out at a time (a CompressedSource)."""
+
+    def __init__(self, chunks: Iterator[bytes], position: int, task: Task) -> None:
+        self._chunks = chunks
+        self._task = task
+        self._view = memoryview(b"")
+        self._position = position
+        self._end = position
+
+    def go_to(self, start: int, end: int, *, where: str) -> None:
+        """Pass over what lies before byte ``start`` of the blob; reads end at ``end`` then."""
+        if start < self._position:
+            raise UnsafeContentError(
+                "A blob's table of contents lists files whose places overlap.",
+                where=where,
+                found=f"it begins at byte {start}",
+                expected=f"byte {self._position} or later",
+            )
+        self._end = start
+        while self.read():
+            pass
+        self._end = end
+
+    def read(self, _size: int = -1, /) -> bytes:
+        """Return the next bytes of the file, none at its end."""
+        if self._position >= self._end:
+            return b""
+        if not self._view:
+            chunk = next(self._chunks)
+            self._task.advance(len(chunk))
+            self._view = memoryview(chunk)
+        taken = self._view[: self._end - self._position]
+        self._view = self._view[len(taken) :]
+        self._position += len(taken)
+        return bytes(taken)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while buffer := self.read():
+            yield buffer

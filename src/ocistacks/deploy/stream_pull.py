@@ -1,0 +1,137 @@
+"""Making a layer's tree of the whole blob, unpacked while it arrives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ocistacks.blob.toc import parse_toc
+from ocistacks.blob.toc_files import list_entries, require_same_entries
+from ocistacks.blob.tree_writer import empty_folder
+from ocistacks.blob.unpack import MAXIMUM_ENTRIES, unpack_blob
+from ocistacks.deploy.store_keeper import StoreKeeper
+from ocistacks.errors import DigestError, UnsafeContentError
+from ocistacks.oci import annotations as keys
+from ocistacks.registry.source import file_chunks, verified_chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from ocistacks.blob.toc_files import ListedEntry
+    from ocistacks.blob.unpack import Unpacked
+    from ocistacks.digests import Digest
+    from ocistacks.oci.remote_toc import TocPlace
+    from ocistacks.progress import Reporter
+    from ocistacks.registry.model import Descriptor
+    from ocistacks.registry.source import ObjectSource
+    from ocistacks.store.store import Store
+
+# A layer whose artifact does not tell its unpacked size may be so much larger than its blob.
+_LARGEST_RATIO: Final = 200
+
+
+def unpack_stream(
+    store: Store,
+    source: ObjectSource,
+    blob: Descriptor,
+    destination: Path,
+    *,
+    diff_id: Digest,
+    install_target: str,
+    place: TocPlace | None,
+    listed: Sequence[ListedEntry] | None,
+    reporter: Reporter,
+) -> tuple[str, int]:
+    """Make the tree in the empty folder ``destination``, its files shared with the store.
+
+    The blob comes from the store where it is there. ``place`` says where its table of contents
+    lies, None where it has none; ``listed`` is what the table lists where it was read already. Both
+    are held to the tar. Returns the install target, and how many bytes came from ``source``.
+
+    Raises:
+        DigestError: the bytes are not the blob's.
+        UnsafeContentError: the blob holds what must not be unpacked, or two different trees.
+        TargetError: the store cannot be written.
+    """
+    path = store.blob_path(blob.digest)
+    is_local = path.is_file()
+    label = f"{'unpack' if is_local else 'pull'} {install_target}"
+    keeper = StoreKeeper(store.files)
+    tap = _Tap(place) if place is not None and listed is None else None
+    try:
+        with reporter.task(label, total=blob.size) as task:
+
+            def unpack(chunks: Iterable[bytes]) -> Unpacked:
+                return unpack_blob(
+                    chunks if tap is None else tap.passing(chunks),
+                    destination,
+                    media_type=blob.media_type,
+                    maximum_size=maximum_size(blob),
+                    on_progress=task.advance,
+                    keeper=keeper,
+                )
+
+            if is_local:
+                unpacked = unpack(verified_chunks(file_chunks(path), blob, str(path)))
+            else:
+                with source.open_blob(blob) as chunks:
+                    unpacked = unpack(chunks)
+        _verify(unpacked, blob, diff_id, where=f"layer {install_target}, {source.describe(blob)}")
+        if tap is not None and place is not None:
+            toc = parse_toc(tap.content, place.uncompressed_size, checksum=place.checksum)
+            listed = list_entries(
+                toc,
+                content_end=place.content_end,
+                maximum_size=maximum_size(blob),
+                maximum_entries=MAXIMUM_ENTRIES,
+            )
+        if listed is not None:
+            require_same_entries(listed, unpacked.entries)
+    except (DigestError, UnsafeContentError):
+        # Of what is refused, nothing stays; what a broken connection brought is of use next time.
+        empty_folder(destination)
+        keeper.take_back()
+        raise
+    return unpacked.install_target, 0 if is_local else blob.size
+
+
+def maximum_size(blob: Descriptor) -> int:
+    """Return how many bytes the tar in a blob may have."""
+    told = blob.annotation(keys.BLOB_UNCOMPRESSED_SIZE) or ""
+    return int(told) if told.isdigit() and len(told) < 16 else blob.size * _LARGEST_RATIO
+
+
+def _verify(unpacked: Unpacked, blob: Descriptor, diff_id: Digest, *, where: str) -> None:
+    for found, expected in ((unpacked.digest, blob.digest), (unpacked.diff_id, diff_id)):
+        if found != expected:
+            raise DigestError(
+                "A layer is not what its manifest promises; nothing of it was kept.",
+                where=where,
+                found=found,
+                expected=expected,
+                hint="push the stack again",
+            )
+
+
+class _Tap:
+    """Keeps the bytes of the table of contents of a blob that passes."""
+
+    def __init__(self, place: TocPlace) -> None:
+        self._start = place.offset
+        self._end = place.offset + place.size
+        self._parts: list[bytes] = []
+
+    @property
+    def content(self) -> bytes:
+        """The compressed table, as far as it has passed."""
+        return b"".join(self._parts)
+
+    def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield ``chunks`` as they are."""
+        position = 0
+        for chunk in chunks:
+            end = position + len(chunk)
+            if end > self._start and position < self._end:
+                self._parts.append(chunk[max(0, self._start - position) : self._end - position])
+            position = end
+            yield chunk
