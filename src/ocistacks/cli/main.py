@@ -22,6 +22,7 @@ from ocistacks.cli.push import push
 from ocistacks.cli.run import run
 from ocistacks.cli.schema import schema
 from ocistacks.cli.show import show
+from ocistacks.cli.store import store
 from ocistacks.cli.wheels import wheels
 from ocistacks.errors import OcistacksError
 
@@ -43,6 +44,7 @@ COMMANDS = (show, wheels, lock, build, publish, local_export, push, pull, run, s
 for command in COMMANDS:
     app.command()(grouped(command))
 app.add_typer(builder, name="builder")
+app.add_typer(store, name="store")
 
 
 def _print_version(wanted: bool) -> None:
@@ -71,6 +73,7 @@ def _top(
     context.default_map = {
         **{command.__name__.replace("_", "-"): talk for command in COMMANDS},
         "builder": {**_UNSET, "build": talk, "base": talk},
+        "store": {**_UNSET, "gc": talk, "verify": talk},
     }
 
 

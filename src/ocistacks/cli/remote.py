@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ocistacks.oci.open import open_source
 from ocistacks.registry.reference import parse_reference
 from ocistacks.store.store import Store
+from ocistacks.store.usage import shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,14 +43,16 @@ def remote_stack(reference: str, *, insecure: bool, talk: TalkOptions) -> Iterat
     named = parse_reference(reference)
     reporter = talk.reporter()
     environment = dict(os.environ)
+    store = Store.default(environment)
     with (
+        shared(store.usage_path()),
         reporter.live(),
         open_source(named, environment=environment, insecure=insecure) as source,
     ):
         yield RemoteStack(
             reference=named,
             source=source,
-            store=Store.default(environment),
+            store=store,
             reporter=reporter,
             environment=environment,
         )

@@ -18,6 +18,7 @@ from ocistacks.selection.select import select_layers
 from ocistacks.spec.model import lower_layers
 from ocistacks.spec.read import read_stack
 from ocistacks.store.store import Store
+from ocistacks.store.usage import shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -249,10 +250,11 @@ def stack_session(
     stack = read_stack(spec, environment=environment, overrides=settings.overrides())
     for warning in stack.warnings:
         reporter.say(f"warning: {warning}")
-    with reporter.live():
+    store = Store.default(environment)
+    with shared(store.usage_path()), reporter.live():
         yield StackSession(
             stack=stack,
-            store=Store.default(environment),
+            store=store,
             environment=environment,
             reporter=reporter,
             flags=flags,

@@ -11,6 +11,7 @@ from ocistacks.deploy.deployment import (
     write_deployment,
 )
 from ocistacks.deploy.layer_trees import built_tree
+from ocistacks.store.targets import record_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,14 +54,13 @@ def lay_out(
     }
     rebuilt = {built.plan.layer.environment_name for built in layers}
     kept = _kept(present, stack, rebuilt)
-    return write_deployment(
-        folder,
-        {
-            **{name: (digest, store.tree_path(digest) / name) for name, digest in kept.items()},
-            **trees,
-        },
-        options=DeploymentOptions(beside=beside),
-    )
+    wanted = {
+        **{name: (digest, store.tree_path(digest) / name) for name, digest in kept.items()},
+        **trees,
+    }
+    written = write_deployment(folder, wanted, options=DeploymentOptions(beside=beside))
+    record_target(store, folder, [digest for digest, _tree in wanted.values()])
+    return written
 
 
 def _kept(present: Deployment, stack: StackSpec, rebuilt: set[str]) -> Mapping[str, Digest]:

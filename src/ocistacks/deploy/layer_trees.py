@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,6 +70,8 @@ def ensure_tree(
     """
     tree = store.tree_path(blob.digest)
     if tree.is_dir():
+        with suppress(OSError):  # of a store that is read-only for us
+            os.utime(tree)  # when it was used last
         return LayerTree(path=tree / install_target)
     with store.exclusively(f"tree-{blob.digest.hex}"):
         if tree.is_dir():

@@ -12,6 +12,7 @@ from ocistacks.deploy.select import ListedLayer, listed_layers, select_layers
 from ocistacks.errors import NotFoundError, UnsafeContentError
 from ocistacks.registry.model import ImageConfiguration, Index, Manifest, read_graph_document
 from ocistacks.registry.source import read_blob
+from ocistacks.store.targets import record_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,7 +124,9 @@ def pull_stack(
         list_stack(source, target, platform, where=where), applications, where=where
     )
     pulled = pull_layers(source, layers, store=store, reporter=reporter)
-    return pulled, len(write_deployment(folder, trees_of(pulled)))
+    written = write_deployment(folder, trees_of(pulled))
+    record_target(store, folder, [layer.blob.digest for layer in pulled])
+    return pulled, len(written)
 
 
 def trees_of(layers: Sequence[PulledLayer]) -> Mapping[str, tuple[Digest, Path]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from ocistacks.canonical_json import canonical_json
@@ -12,6 +13,7 @@ from ocistacks.deploy.pull import list_stack, pull_layers, trees_of
 from ocistacks.deploy.select import find_application, select_layers
 from ocistacks.digests import Digest
 from ocistacks.errors import NotFoundError, TargetError
+from ocistacks.store.usage import share_for_life
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +57,9 @@ def prepare_application(
     deployment = store.deployment_path(identity)
     with store.exclusively(f"deployment-{identity.hex}"):
         write_deployment(deployment, trees)
+    share_for_life(store.usage_path(identity))  # cleaning up leaves a running application alone
+    with suppress(OSError):
+        os.utime(deployment)  # when it was used last
     return deployment / found.install_target / "bin" / "python", found.launch_module
 
 

@@ -9,6 +9,7 @@
     scripts/HEX.json       which console scripts a wheel declares
     choices/HEX.json       which wheels a platform takes of a lock
     toolchains/HEX         the root folders that Python is compiled in, by what they are made of
+    targets/HEX.json       folders elsewhere that hold layers of the store
     locks/NAME             what processes wait for each other on
     temporary/             what is not finished; same file system, so that it can be renamed
 
@@ -50,6 +51,7 @@ _FOLDERS = (
     "scripts",
     "choices",
     "toolchains",
+    "targets",
     "locks",
     "temporary",
 )
@@ -96,6 +98,15 @@ class Store:
     def toolchain_path(self, identity: Digest) -> Path:
         """Return the folder of the toolchain root that is made of what has that digest."""
         return self.root / "toolchains" / identity.hex
+
+    def target_path(self, identity: Digest) -> Path:
+        """Return the record of a folder that holds layers, by the digest of its path."""
+        return self.root / "targets" / f"{identity.hex}.json"
+
+    def usage_path(self, deployment: Digest | None = None) -> Path:
+        """Return the lock of those who use the store, or one of its deployments."""
+        name = "in-use" if deployment is None else f"in-use-{deployment.hex}"
+        return self.root / "locks" / name
 
     def has_blob(self, digest: Digest) -> bool:
         """Whether the blob is there, complete."""
