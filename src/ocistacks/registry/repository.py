@@ -9,14 +9,12 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
-import requests
-
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, OcistacksError, TransferError
 from ocistacks.http_session import READ_SECONDS
 from ocistacks.redaction import without_secrets
 from ocistacks.registry import media_types
-from ocistacks.registry.errors import interrupted
+from ocistacks.registry.download import Download, received_chunks
 from ocistacks.registry.model import LARGEST_DOCUMENT_BYTES, Descriptor, bound_document
 from ocistacks.registry.parts import (
     PARTIAL_CONTENT,
@@ -25,8 +23,8 @@ from ocistacks.registry.parts import (
     range_headers,
 )
 from ocistacks.registry.reference import DEFAULT_TAG
+from ocistacks.registry.retry import retried
 from ocistacks.registry.source import (
-    CHUNK_BYTES,
     bound_part,
     exactly,
     verified_chunks,
@@ -37,6 +35,8 @@ from ocistacks.registry.transport import Request, Transport
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
+
+    import requests
 
     from ocistacks.registry.source import Content
 
@@ -89,21 +89,15 @@ class Repository:
         """Return a manifest's or index's bytes, verified."""
         where = self.describe(descriptor)
         bound_document(descriptor.size, where=where)
-        content, _ = self._get_manifest(descriptor.digest, accept=descriptor.media_type)
+        content, _ = self._get_manifest(descriptor.digest, descriptor.media_type)
         return verified_document(content, descriptor, where)
 
     @contextmanager
     def open_blob(self, descriptor: Descriptor) -> Iterator[Iterator[bytes]]:
         """Open a blob as chunks, verified while they stream (see ``ObjectSource``)."""
-        request = Request(
-            verb="GET",
-            url=self._transport.url(f"blobs/{descriptor.digest}"),
-            headers={"Accept-Encoding": "identity"},
-        )
-        what = f"The blob {descriptor.digest} cannot be read."
-        with self._transport.send(request, what=what, expected=(_OK,)) as response:
-            where = f"GET {without_secrets(request.url)}"
-            yield verified_chunks(_chunks(response, request.url, what), descriptor, where)
+        where = f"GET {without_secrets(self._transport.url(f'blobs/{descriptor.digest}'))}"
+        with Download(self._transport, descriptor) as download:
+            yield verified_chunks(download.chunks(), descriptor, where)
 
     @contextmanager
     def open_part(self, descriptor: Descriptor, start: int, size: int) -> Iterator[Iterator[bytes]]:
@@ -116,7 +110,7 @@ class Repository:
         with self._transport.send(request, what=what, expected=expected) as response:
             check_part_answer(response, descriptor, start, size, what)
             where = f"GET {without_secrets(url)}"
-            yield exactly(_chunks(response, url, what), size, where=where, what=what)
+            yield exactly(received_chunks(response, url, what), size, where=where, what=what)
 
     def find_blob(self, digest: Digest) -> Descriptor:
         """Return the descriptor of a blob that is known by its digest alone.
@@ -162,6 +156,7 @@ class Repository:
             body=content,
             body_size=descriptor.size,
             read_seconds=READ_SECONDS + descriptor.size / _SLOWEST_COMMIT_BYTES_PER_SECOND,
+            may_repeat=False,
         )
         with self._transport.send(finish, what=what, expected=(_CREATED,)):
             pass
@@ -209,17 +204,20 @@ class Repository:
         return Request(verb="HEAD", url=self._transport.url(path), headers={"Accept": accept})
 
     def _read_by_tag(self, target: str) -> Descriptor:
-        content, media_type = self._get_manifest(target, accept=media_types.ACCEPTED)
+        content, media_type = self._get_manifest(target, media_types.ACCEPTED)
         return Descriptor(media_type=media_type, digest=Digest.of_bytes(content), size=len(content))
 
-    def _get_manifest(self, target: str, *, accept: str) -> tuple[bytes, str]:
+    def _get_manifest(self, target: str, accept: str) -> tuple[bytes, str]:
         """Return a manifest's bytes, of bounded number and not verified, and its media type."""
+        return retried(lambda: self._get_manifest_at_once(target, accept))
+
+    def _get_manifest_at_once(self, target: str, accept: str) -> tuple[bytes, str]:
         url = self._transport.url(f"manifests/{target}")
         what = f"There is no way to read {self._spelled(target)}."
         request = Request(verb="GET", url=url, headers={"Accept": accept})
         with self._transport.send(request, what=what, expected=(_OK,)) as response:
             content = bytearray()
-            for chunk in _chunks(response, url, what):
+            for chunk in received_chunks(response, url, what):
                 content += chunk
                 if len(content) > LARGEST_DOCUMENT_BYTES:
                     break
@@ -229,13 +227,6 @@ class Repository:
     def _spelled(self, target: str) -> str:
         separator = "@" if ":" in target else ":"
         return f"{self._name}{separator}{target}"
-
-
-def _chunks(response: requests.Response, url: str, what: str) -> Iterator[bytes]:
-    try:
-        yield from response.iter_content(CHUNK_BYTES)
-    except requests.RequestException as error:
-        raise interrupted(error, url, what) from error
 
 
 def _announced(response: requests.Response) -> Descriptor | None:
