@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import requests
 
+from ocistacks.redaction import without_secrets
 from ocistacks.registry.errors import TemporaryError, interrupted
 from ocistacks.registry.parts import (
     PARTIAL_CONTENT,
@@ -40,6 +41,7 @@ class Download:
         self._blob = blob
         self._url = transport.url(f"blobs/{blob.digest}")
         self._what = f"The blob {blob.digest} cannot be read."
+        self.where = f"GET {without_secrets(self._url)}"
         self._received = start
         self._has_ranges = True
         self._patience = Patience()
@@ -47,12 +49,13 @@ class Download:
         self._chunks: Iterator[bytes] = iter(())
 
     def __enter__(self) -> Self:
-        """Ask for the blob.
+        """Ask for the blob, unless all of it was had before.
 
         Raises:
             AuthError, NotFoundError, TransferError: the registry does not give it.
         """
-        self._ask()
+        if self._received < self._blob.size or not self._blob.size:
+            self._ask()
         return self
 
     def __exit__(
@@ -85,7 +88,7 @@ class Download:
     def _ask(self) -> None:
         """Send the request for what is still to come."""
         start = self._received
-        if 0 < start < self._blob.size and self._has_ranges:
+        if start and self._has_ranges and start < self._blob.size:
             size = self._blob.size - start
             request = Request(verb="GET", url=self._url, headers=range_headers(start, size))
             response = self._send(request, (PARTIAL_CONTENT, *WITHOUT_RANGES))

@@ -34,6 +34,7 @@ from ocistacks.registry.transport import Request, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     import requests
@@ -95,9 +96,15 @@ class Repository:
     @contextmanager
     def open_blob(self, descriptor: Descriptor) -> Iterator[Iterator[bytes]]:
         """Open a blob as chunks, verified while they stream (see ``ObjectSource``)."""
-        where = f"GET {without_secrets(self._transport.url(f'blobs/{descriptor.digest}'))}"
         with Download(self._transport, descriptor) as download:
-            yield verified_chunks(download.chunks(), descriptor, where)
+            yield verified_chunks(download.chunks(), descriptor, download.where)
+
+    @contextmanager
+    def open_rest(self, descriptor: Descriptor, have: Path) -> Iterator[Iterator[bytes]]:
+        """Open what comes after the bytes of a file, verified (see ``ResumableSource``)."""
+        start = have.stat().st_size
+        with Download(self._transport, descriptor, start=start) as download:
+            yield verified_chunks(download.chunks(), descriptor, download.where, have=have)
 
     @contextmanager
     def open_part(self, descriptor: Descriptor, start: int, size: int) -> Iterator[Iterator[bytes]]:

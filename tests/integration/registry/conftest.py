@@ -69,7 +69,8 @@ class Fault:
 
     ``status`` answers without the registry; ``cut`` resets the connection after so many bytes of
     the answer, ``cut_request`` after so many of the request; ``truncate`` ends it there as if all
-    were well; ``flip`` changes one byte; ``lies`` are headers of the answer.
+    were well, ``stall`` does nothing there for ten seconds; ``flip`` changes one byte; ``lies`` are
+    headers of the answer.
     """
 
     verb: str
@@ -82,6 +83,7 @@ class Fault:
     cut_request: int | None = None
     truncate: int | None = None
     flip: int | None = None
+    stall: int | None = None
     delay: float = 0.0
 
 
@@ -156,6 +158,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if fault.cut is not None and passed >= fault.cut:
                 time.sleep(0.1)  # a reset drops what the other side has not read yet
                 raise ConnectionResetError
+            if fault.stall is not None and passed >= fault.stall:
+                self.server.released.wait(10)
             if fault.truncate is not None and passed >= fault.truncate:
                 self.close_connection = True
                 return
@@ -186,6 +190,7 @@ class FaultProxy(http.server.ThreadingHTTPServer):
         self.faults = []
         self.log = []
         self.lock = threading.Lock()
+        self.released = threading.Event()
 
     def add(self, verb, path, **what):
         self.faults.append(Fault(verb, path, **what))
