@@ -104,7 +104,7 @@ class Download:
         else:
             request = Request(verb="GET", url=self._url, headers={"Accept-Encoding": "identity"})
             response = self._send(request, (_OK,))
-        self._chunks = _without_first(received_chunks(response, self._url, self._what), start)
+        self._chunks = without_first(received_chunks(response, self._url, self._what), start)
 
     def _send(self, request: Request, expected: tuple[int, ...]) -> requests.Response:
         return self._answer.enter_context(
@@ -126,7 +126,7 @@ def received_chunks(response: requests.Response, url: str, what: str) -> Iterato
         raise interrupted(error, url, what) from error
 
 
-def _without_first(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
+def without_first(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
     """Yield chunks without the first ``size`` bytes."""
     for chunk in chunks:
         kept = chunk[size:]

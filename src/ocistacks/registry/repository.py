@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, OcistacksError, TransferError
-from ocistacks.http_session import READ_SECONDS
 from ocistacks.redaction import without_secrets
 from ocistacks.registry import media_types
 from ocistacks.registry.download import Download, received_chunks
@@ -31,6 +30,7 @@ from ocistacks.registry.source import (
     verified_document,
 )
 from ocistacks.registry.transport import Request, Transport
+from ocistacks.registry.upload import Uploader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from ocistacks.registry.source import Content
 
 _OK, _CREATED, _ACCEPTED, _NO_CONTENT, _NOT_FOUND = 200, 201, 202, 204, 404
-_SLOWEST_COMMIT_BYTES_PER_SECOND = 10_000_000
-"""A registry answers a finished upload when it has stored it: the larger, the later."""
 
 
 class Repository:
@@ -55,6 +53,7 @@ class Repository:
         self, host: str, repository: str, *, environment: Mapping[str, str], insecure: bool = False
     ) -> None:
         self._transport = Transport(host, repository, environment=environment, insecure=insecure)
+        self._uploader = Uploader(self._transport, self.has_blob)
         self._name = f"{host}/{repository}"
 
     def __enter__(self) -> Self:
@@ -148,25 +147,9 @@ class Repository:
         return self._is_there(f"manifests/{digest}", media_types.ACCEPTED, str(digest))
 
     def write_blob(self, descriptor: Descriptor, content: Content) -> None:
-        """Write a blob in one streaming PUT (see ``ObjectSink``)."""
-        if self.has_blob(descriptor.digest):
-            return
-        what = f"The blob {descriptor.digest} cannot be sent to the registry."
-        start = Request(verb="POST", url=self._transport.url("blobs/uploads/"))
-        with self._transport.send(start, what=what, expected=(_ACCEPTED,)) as response:
-            location = self._transport.location(response)
-        separator = "&" if "?" in location else "?"
-        finish = Request(
-            verb="PUT",
-            url=f"{location}{separator}digest={quote(descriptor.digest, safe='')}",
-            headers={"Content-Type": "application/octet-stream"},
-            body=content,
-            body_size=descriptor.size,
-            read_seconds=READ_SECONDS + descriptor.size / _SLOWEST_COMMIT_BYTES_PER_SECOND,
-            may_repeat=False,
-        )
-        with self._transport.send(finish, what=what, expected=(_CREATED,)):
-            pass
+        """Write a blob as it streams (see ``ObjectSink``)."""
+        if not self.has_blob(descriptor.digest):
+            self._uploader.send(descriptor, content)
 
     def write_manifest(self, content: bytes, media_type: str, tag: str | None) -> None:
         """Write a manifest or index, and let ``tag`` name it."""

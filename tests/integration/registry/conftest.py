@@ -9,7 +9,8 @@ import socket
 import struct
 import threading
 import time
-from contextlib import contextmanager
+import uuid
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -68,9 +69,9 @@ class Fault:
     """What happens to requests of a verb whose path holds ``path``, so many ``times``.
 
     ``status`` answers without the registry; ``cut`` resets the connection after so many bytes of
-    the answer, ``cut_request`` after so many of the request; ``truncate`` ends it there as if all
-    were well, ``stall`` does nothing there for ten seconds; ``flip`` changes one byte; ``lies`` are
-    headers of the answer.
+    the answer, ``cut_request`` after so many of the request, ``lose_answer`` before the answer;
+    ``truncate`` ends it there as if all were well, ``stall`` does nothing there for ten seconds;
+    ``flip`` changes one byte; ``lies`` are headers of the answer.
     """
 
     verb: str
@@ -81,6 +82,7 @@ class Fault:
     lies: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     cut_request: int | None = None
+    lose_answer: bool = False
     truncate: int | None = None
     flip: int | None = None
     stall: int | None = None
@@ -110,18 +112,63 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer(fault.status, {**fault.lies, "Content-Length": str(len(fault.body))})
             self.wfile.write(fault.body)
             return
-        upstream = http.client.HTTPConnection(self.server.upstream)
         try:
-            self._send_on(upstream, fault)
-            with upstream.getresponse() as answer:
-                self._answer(answer.status, {**dict(answer.headers), **fault.lies})
-                self._give_back(answer, fault)
+            if self.server.keeps_parts and "/uploads/" in self.path:
+                self._keep(fault)
+            else:
+                self._pass_on(fault)
         except ConnectionResetError:
             self._reset()
-        finally:
-            upstream.close()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = forward  # noqa: N815
+
+    def _pass_on(self, fault):
+        upstream = http.client.HTTPConnection(self.server.upstream)
+        with closing(upstream):
+            self._send_on(upstream, fault)
+            with upstream.getresponse() as answer:
+                self._lose(fault)
+                self._answer(answer.status, {**dict(answer.headers), **fault.lies})
+                self._give_back(answer, fault)
+
+    def _keep(self, fault):
+        """Do what a registry that keeps the parts of broken uploads does; it checks at the end."""
+        path, _, query = self.path.partition("?")
+        if self.command == "POST":
+            path += uuid.uuid4().hex
+            self.server.parts[path] = bytearray()
+        had = self.server.parts[path]
+        status = {"POST": 202, "GET": 204, "PATCH": 202, "PUT": 201}[self.command]
+        if self.command == "PATCH":
+            start = int(self.headers["Content-Range"].partition("-")[0])
+            # As in the real registry, an old Location is of no use.
+            is_next = start == len(had) and query == f"at={start}"
+            self._request_body(had.extend if is_next else lambda piece: None, fault.cut_request)
+            status = 202 if is_next else 416
+        elif self.command == "PUT":
+            self._request_body(had.extend, fault.cut_request)
+            status = self._hand_in(path.rpartition("/")[0] + "/", query, bytes(had))
+        self._lose(fault)
+        told = {"Location": f"{path}?at={len(had)}", "Content-Length": "0"}
+        if had:
+            told["Range"] = f"0-{len(had) - 1}"
+        self._answer(status, {**told, **fault.lies})
+
+    def _hand_in(self, uploads, query, content):
+        upstream = http.client.HTTPConnection(self.server.upstream)
+        with closing(upstream):
+            upstream.request("POST", uploads)
+            with upstream.getresponse() as begun:
+                begun.read()
+            digest = query.partition("digest=")[2]
+            headers = {"Content-Type": "application/octet-stream"}
+            place = f"{begun.headers['Location']}&digest={digest}"
+            upstream.request("PUT", place, content, headers)
+            return upstream.getresponse().status
+
+    def _lose(self, fault):
+        if fault.lose_answer:
+            raise ConnectionResetError
 
     def _send_on(self, upstream, fault):
         upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -183,8 +230,10 @@ class FaultProxy(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, upstream):
+    def __init__(self, upstream, *, keeps_parts=False):
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.keeps_parts = keeps_parts
+        self.parts = {}
         self.upstream = upstream
         self.host = f"127.0.0.1:{self.server_address[1]}"
         self.faults = []
@@ -232,6 +281,13 @@ def proxied(proxy, repository_name, environment):
     """The same repository as ``repository``, through the proxy."""
     with Repository(proxy.host, repository_name, environment=environment) as opened:
         yield opened
+
+
+@pytest.fixture
+def keeping(registry):
+    """A proxy that keeps the parts of uploads, and hands them in when they are complete."""
+    with serving(FaultProxy(registry, keeps_parts=True)) as proxy:
+        yield proxy
 
 
 @pytest.fixture
