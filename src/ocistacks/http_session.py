@@ -32,16 +32,16 @@ class _TimedAdapter(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-def new_session(environment: Mapping[str, str]) -> requests.Session:
+def new_session(environment: Mapping[str, str], *, attempts: int = 5) -> requests.Session:
     """Return a session for plain downloads.
 
-    Temporary failures are tried four times with growing pauses, honouring Retry-After up to a
-    minute. The CA bundle is the first of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and SSL_CERT_FILE that
-    is set.
+    What fails for a moment is tried again, ``attempts`` times in all with growing pauses,
+    honouring Retry-After up to a minute. The CA bundle is the first of REQUESTS_CA_BUNDLE,
+    CURL_CA_BUNDLE and SSL_CERT_FILE that is set.
     """
     session = requests.Session()
     retry = Retry(
-        total=4,
+        total=attempts - 1,
         backoff_factor=0.5,
         backoff_jitter=0.5,
         status_forcelist=TEMPORARY_STATUSES,

@@ -3,6 +3,7 @@
     oci-layout              says that the folder is one
     index.json              what has a tag: org.opencontainers.image.ref.name
     blobs/sha256/HEX        everything, by digest
+    .partial/HEX            what a run that broke off had of a large blob, for the next one
 
 Several processes may write to one layout: objects appear by rename, and index.json is changed
 under a lock.
@@ -22,8 +23,11 @@ from ocistacks.files import atomic_file, link_or_copy, unwritable
 from ocistacks.oci import annotations as keys
 from ocistacks.registry import media_types
 from ocistacks.registry.model import Descriptor, Index, bound_document, read_kind
+from ocistacks.registry.partial import write_over_runs
 from ocistacks.registry.reference import DEFAULT_TAG
 from ocistacks.registry.source import (
+    CHUNK_BYTES,
+    ResumableContent,
     bound_part,
     exactly,
     file_chunks,
@@ -35,6 +39,7 @@ from ocistacks.registry.source import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from ocistacks.registry.source import Content
@@ -43,6 +48,7 @@ _MARKER_FILE: Final = "oci-layout"
 _MARKER: Final = b'{"imageLayoutVersion":"1.0.0"}'
 _INDEX_FILE: Final = "index.json"
 _LOCK_FILE: Final = ".index.json.lock"
+_PARTIAL_FOLDER: Final = ".partial"
 _OWN_FILES: Final = (_MARKER_FILE, _INDEX_FILE)
 _EMPTY_INDEX: Final = Index(media_type=media_types.IMAGE_INDEX, manifests=())
 
@@ -170,6 +176,9 @@ class ImageLayout:
         """Write a blob (see ``ObjectSink``)."""
         if self.has_blob(descriptor.digest):
             return
+        if descriptor.size > CHUNK_BYTES and isinstance(content, ResumableContent):
+            self._write_over_runs(descriptor, content)
+            return
         with content() as chunks, atomic_file(self.blob_path(descriptor.digest)) as stream:
             for chunk in chunks:
                 stream.write(chunk)
@@ -216,6 +225,17 @@ class ImageLayout:
         """Return False: a layout has no other repositories beside it."""
         del digest, from_repository
         return False
+
+    def _write_over_runs(self, descriptor: Descriptor, content: ResumableContent) -> None:
+        folder = self.folder / _PARTIAL_FOLDER
+
+        def opened(have: Path | None) -> AbstractContextManager[Iterator[bytes]]:
+            return content() if have is None else content.after(have)
+
+        target = self.blob_path(descriptor.digest)
+        write_over_runs(folder / descriptor.digest.hex, target, opened, mode=0o644)
+        with suppress(OSError):  # another file is on its way there
+            folder.rmdir()
 
     def _refuse_strangers(self) -> None:
         """Refuse a folder of somebody else's; what another process has begun is no stranger."""

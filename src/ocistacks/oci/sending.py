@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from ocistacks.oci import annotations as keys
 from ocistacks.registry.retry import retried
-from ocistacks.registry.source import FileSink, FileSource
+from ocistacks.registry.source import FileSink, FileSource, ResumableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent.futures import Executor
+    from pathlib import Path
 
     from ocistacks.digests import Digest
     from ocistacks.progress import Reporter, Task
@@ -67,8 +68,9 @@ class BlobSender:
         label = blob.annotation(keys.TITLE) or f"blob {blob.digest.short}"
         with self._reporter.task(label, total=blob.size) as task:
             if not self._shared(blob, task):
-                content = _Watched(self._source, blob, task, self._stopped)
-                retried(lambda: self._sink.write_blob(blob, content.open), sleep=self._stopped.wait)
+                kind = _Resumable if isinstance(self._source, ResumableSource) else _Watched
+                content = kind(self._source, blob, task, self._stopped)
+                retried(lambda: self._sink.write_blob(blob, content), sleep=self._stopped.wait)
         return False
 
     def _shared(self, blob: Descriptor, task: Task) -> bool:
@@ -96,18 +98,32 @@ class _Watched:
         self._told = 0
 
     @contextmanager
-    def open(self) -> Iterator[Iterator[bytes]]:
+    def __call__(self) -> Iterator[Iterator[bytes]]:
         """Open the content from its beginning."""
         with self._source.open_blob(self._blob) as chunks:
-            yield self._watch(chunks)
+            yield self._watch(chunks, 0)
 
-    def _watch(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        passed = 0
+    def _watch(self, chunks: Iterator[bytes], passed: int) -> Iterator[bytes]:
+        self._tell(passed)
         for chunk in chunks:
             if self._stopped.is_set():
                 raise _StoppedError
             yield chunk
             passed += len(chunk)
-            if passed > self._told:  # what is sent a second time is no progress
-                self._task.advance(passed - self._told)
-                self._told = passed
+            self._tell(passed)
+
+    def _tell(self, passed: int) -> None:
+        if passed > self._told:  # what is sent a second time is no progress
+            self._task.advance(passed - self._told)
+            self._told = passed
+
+
+class _Resumable(_Watched):
+    """The same for a source that can go on in the middle."""
+
+    @contextmanager
+    def after(self, have: Path) -> Iterator[Iterator[bytes]]:
+        """Open what comes after the bytes of a file (see ``ResumableContent``)."""
+        assert isinstance(self._source, ResumableSource)
+        with self._source.open_rest(self._blob, have) as chunks:
+            yield self._watch(chunks, have.stat().st_size)

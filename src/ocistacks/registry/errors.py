@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+import socket
+import ssl
+import time
+from email.utils import parsedate_to_datetime
+
+import requests
+from requests.exceptions import ChunkedEncodingError
 
 from ocistacks.errors import AuthError, NotFoundError, OcistacksError, TransferError
 from ocistacks.http_session import LONGEST_RETRY_AFTER_SECONDS, TEMPORARY_STATUSES
 from ocistacks.redaction import without_secrets
 
-if TYPE_CHECKING:
-    import requests
-
 _LARGEST_ANSWER_BYTES = 65536
 _LONGEST_TEXT = 300
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_REPEATED_BY_SESSION = ("GET", "HEAD")
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 
 
@@ -27,6 +29,12 @@ class TemporaryError(TransferError):
     """A failure that may be gone a moment later; ``pause`` is the server's wish in seconds."""
 
     pause: float | None = None
+
+    def lasting(self) -> TransferError:
+        """Return the same failure as one that nobody tries again."""
+        return TransferError(
+            self.what, where=self.where, found=self.found, expected=self.expected, hint=self.hint
+        )
 
 
 class RangeRefusedError(TransferError):
@@ -55,8 +63,6 @@ def refused(response: requests.Response, what: str, *, has_credentials: bool) ->
         return NotFoundError(what, where=where, found=found, hint=hint)
     if status in TEMPORARY_STATUSES:
         hint = "try again later; if it stays so, ask whoever runs the registry"
-        if response.request.method in _REPEATED_BY_SESSION:
-            return TransferError(what, where=where, found=found, hint=hint)
         error = TemporaryError(what, where=where, found=found, hint=hint)
         error.pause = _retry_after(response)
         return error
@@ -65,7 +71,7 @@ def refused(response: requests.Response, what: str, *, has_credentials: bool) ->
 
 def unreachable(error: Exception, verb: str, url: str, what: str) -> TransferError:
     """Return the error for a request that got no answer."""
-    error_class = TransferError if verb in _REPEATED_BY_SESSION else TemporaryError
+    error_class = TemporaryError if _may_pass(error) else TransferError
     return error_class(
         what,
         where=f"{verb} {without_secrets(url)}",
@@ -84,7 +90,24 @@ def interrupted(error: Exception, url: str, what: str) -> TemporaryError:
     )
 
 
+def _may_pass(error: Exception) -> bool:
+    """Whether another attempt may reach the server; certificates and names stay as they are."""
+    inner = _innermost(error)
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return False
+    if isinstance(inner, socket.gaierror):
+        return inner.errno == socket.EAI_AGAIN
+    temporary = (requests.ConnectionError, requests.Timeout, ChunkedEncodingError)
+    return isinstance(error, temporary)
+
+
 def _plain_reason(error: BaseException) -> str:
+    inner = _innermost(error)
+    text = without_secrets(_CONTROL.sub(" ", str(inner)))[:_LONGEST_TEXT]
+    return f"{type(inner).__name__}: {text}" if text else type(inner).__name__
+
+
+def _innermost(error: BaseException) -> BaseException:
     """Return the innermost reason, which is the one that says something."""
     seen = {id(error)}
     while True:
@@ -94,8 +117,7 @@ def _plain_reason(error: BaseException) -> str:
             break
         seen.add(id(inner))
         error = inner
-    text = without_secrets(_CONTROL.sub(" ", str(error)))[:_LONGEST_TEXT]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return error
 
 
 def _own_words(response: requests.Response) -> str:
@@ -113,8 +135,13 @@ def _own_words(response: requests.Response) -> str:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """Return the seconds of Retry-After (RFC 9110, section 10.2.3), bounded; dates are ignored."""
+    """Return the seconds of Retry-After (RFC 9110, section 10.2.3), bounded."""
     text = response.headers.get("Retry-After", "")
-    if not re.fullmatch("[0-9]{1,9}", text):
-        return None
-    return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
+    if re.fullmatch("[0-9]{1,9}", text):
+        seconds = float(text)
+    else:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except ValueError:
+            return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)

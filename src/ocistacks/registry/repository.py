@@ -9,14 +9,11 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
-import requests
-
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, OcistacksError, TransferError
-from ocistacks.http_session import READ_SECONDS
 from ocistacks.redaction import without_secrets
 from ocistacks.registry import media_types
-from ocistacks.registry.errors import interrupted
+from ocistacks.registry.download import Download, received_chunks
 from ocistacks.registry.model import LARGEST_DOCUMENT_BYTES, Descriptor, bound_document
 from ocistacks.registry.parts import (
     PARTIAL_CONTENT,
@@ -25,24 +22,26 @@ from ocistacks.registry.parts import (
     range_headers,
 )
 from ocistacks.registry.reference import DEFAULT_TAG
+from ocistacks.registry.retry import retried
 from ocistacks.registry.source import (
-    CHUNK_BYTES,
     bound_part,
     exactly,
     verified_chunks,
     verified_document,
 )
 from ocistacks.registry.transport import Request, Transport
+from ocistacks.registry.upload import Uploader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
     from types import TracebackType
+
+    import requests
 
     from ocistacks.registry.source import Content
 
 _OK, _CREATED, _ACCEPTED, _NO_CONTENT, _NOT_FOUND = 200, 201, 202, 204, 404
-_SLOWEST_COMMIT_BYTES_PER_SECOND = 10_000_000
-"""A registry answers a finished upload when it has stored it: the larger, the later."""
 
 
 class Repository:
@@ -54,6 +53,7 @@ class Repository:
         self, host: str, repository: str, *, environment: Mapping[str, str], insecure: bool = False
     ) -> None:
         self._transport = Transport(host, repository, environment=environment, insecure=insecure)
+        self._uploader = Uploader(self._transport, self.has_blob)
         self._name = f"{host}/{repository}"
 
     def __enter__(self) -> Self:
@@ -89,21 +89,21 @@ class Repository:
         """Return a manifest's or index's bytes, verified."""
         where = self.describe(descriptor)
         bound_document(descriptor.size, where=where)
-        content, _ = self._get_manifest(descriptor.digest, accept=descriptor.media_type)
+        content, _ = self._get_manifest(descriptor.digest, descriptor.media_type)
         return verified_document(content, descriptor, where)
 
     @contextmanager
     def open_blob(self, descriptor: Descriptor) -> Iterator[Iterator[bytes]]:
         """Open a blob as chunks, verified while they stream (see ``ObjectSource``)."""
-        request = Request(
-            verb="GET",
-            url=self._transport.url(f"blobs/{descriptor.digest}"),
-            headers={"Accept-Encoding": "identity"},
-        )
-        what = f"The blob {descriptor.digest} cannot be read."
-        with self._transport.send(request, what=what, expected=(_OK,)) as response:
-            where = f"GET {without_secrets(request.url)}"
-            yield verified_chunks(_chunks(response, request.url, what), descriptor, where)
+        with Download(self._transport, descriptor) as download:
+            yield verified_chunks(download.chunks(), descriptor, download.where)
+
+    @contextmanager
+    def open_rest(self, descriptor: Descriptor, have: Path) -> Iterator[Iterator[bytes]]:
+        """Open what comes after the bytes of a file, verified (see ``ResumableSource``)."""
+        start = have.stat().st_size
+        with Download(self._transport, descriptor, start=start) as download:
+            yield verified_chunks(download.chunks(), descriptor, download.where, have=have)
 
     @contextmanager
     def open_part(self, descriptor: Descriptor, start: int, size: int) -> Iterator[Iterator[bytes]]:
@@ -116,7 +116,7 @@ class Repository:
         with self._transport.send(request, what=what, expected=expected) as response:
             check_part_answer(response, descriptor, start, size, what)
             where = f"GET {without_secrets(url)}"
-            yield exactly(_chunks(response, url, what), size, where=where, what=what)
+            yield exactly(received_chunks(response, url, what), size, where=where, what=what)
 
     def find_blob(self, digest: Digest) -> Descriptor:
         """Return the descriptor of a blob that is known by its digest alone.
@@ -147,24 +147,9 @@ class Repository:
         return self._is_there(f"manifests/{digest}", media_types.ACCEPTED, str(digest))
 
     def write_blob(self, descriptor: Descriptor, content: Content) -> None:
-        """Write a blob in one streaming PUT (see ``ObjectSink``)."""
-        if self.has_blob(descriptor.digest):
-            return
-        what = f"The blob {descriptor.digest} cannot be sent to the registry."
-        start = Request(verb="POST", url=self._transport.url("blobs/uploads/"))
-        with self._transport.send(start, what=what, expected=(_ACCEPTED,)) as response:
-            location = self._transport.location(response)
-        separator = "&" if "?" in location else "?"
-        finish = Request(
-            verb="PUT",
-            url=f"{location}{separator}digest={quote(descriptor.digest, safe='')}",
-            headers={"Content-Type": "application/octet-stream"},
-            body=content,
-            body_size=descriptor.size,
-            read_seconds=READ_SECONDS + descriptor.size / _SLOWEST_COMMIT_BYTES_PER_SECOND,
-        )
-        with self._transport.send(finish, what=what, expected=(_CREATED,)):
-            pass
+        """Write a blob as it streams (see ``ObjectSink``)."""
+        if not self.has_blob(descriptor.digest):
+            self._uploader.send(descriptor, content)
 
     def write_manifest(self, content: bytes, media_type: str, tag: str | None) -> None:
         """Write a manifest or index, and let ``tag`` name it."""
@@ -209,17 +194,20 @@ class Repository:
         return Request(verb="HEAD", url=self._transport.url(path), headers={"Accept": accept})
 
     def _read_by_tag(self, target: str) -> Descriptor:
-        content, media_type = self._get_manifest(target, accept=media_types.ACCEPTED)
+        content, media_type = self._get_manifest(target, media_types.ACCEPTED)
         return Descriptor(media_type=media_type, digest=Digest.of_bytes(content), size=len(content))
 
-    def _get_manifest(self, target: str, *, accept: str) -> tuple[bytes, str]:
+    def _get_manifest(self, target: str, accept: str) -> tuple[bytes, str]:
         """Return a manifest's bytes, of bounded number and not verified, and its media type."""
+        return retried(lambda: self._get_manifest_at_once(target, accept))
+
+    def _get_manifest_at_once(self, target: str, accept: str) -> tuple[bytes, str]:
         url = self._transport.url(f"manifests/{target}")
         what = f"There is no way to read {self._spelled(target)}."
         request = Request(verb="GET", url=url, headers={"Accept": accept})
         with self._transport.send(request, what=what, expected=(_OK,)) as response:
             content = bytearray()
-            for chunk in _chunks(response, url, what):
+            for chunk in received_chunks(response, url, what):
                 content += chunk
                 if len(content) > LARGEST_DOCUMENT_BYTES:
                     break
@@ -229,13 +217,6 @@ class Repository:
     def _spelled(self, target: str) -> str:
         separator = "@" if ":" in target else ":"
         return f"{self._name}{separator}{target}"
-
-
-def _chunks(response: requests.Response, url: str, what: str) -> Iterator[bytes]:
-    try:
-        yield from response.iter_content(CHUNK_BYTES)
-    except requests.RequestException as error:
-        raise interrupted(error, url, what) from error
 
 
 def _announced(response: requests.Response) -> Descriptor | None:

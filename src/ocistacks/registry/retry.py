@@ -13,8 +13,53 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
-PAUSES_SECONDS: Final = (0.5, 1.0, 2.0)
-"""The pauses between attempts: one attempt more than there are pauses."""
+PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 4.0)
+"""The pauses between attempts that bring nothing: one attempt more than there are pauses."""
+LONGEST_IDLE_SECONDS: Final = 300.0
+"""How long one transfer may bring nothing, all its attempts and pauses together."""
+
+
+class Patience:
+    """How long one transfer is tried again."""
+
+    def __init__(
+        self,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sleep = sleep
+        self._clock = clock
+        self._idle = 0.0
+        self._since = clock()
+        self._failures = 0
+
+    def progressed(self) -> None:
+        """Begin with the shortest pause again: something came through."""
+        self._since = self._clock()
+        self._failures = 0
+
+    def pause(self, error: TemporaryError) -> None:
+        """Wait before the next attempt: as long as the server asked for, else a growing time.
+
+        The latter is made longer by chance, by up to a half, so that clients which failed together
+        do not come back together.
+
+        Raises:
+            TransferError: ``error``, as one that stays, when patience is at its end.
+        """
+        self._idle += self._clock() - self._since
+        if self._failures == len(PAUSES_SECONDS):
+            raise error.lasting() from error
+        pause = error.pause
+        if pause is None:
+            pause = PAUSES_SECONDS[self._failures] * random.uniform(1, 1.5)
+        self._idle += pause
+        if self._idle > LONGEST_IDLE_SECONDS:
+            raise error.lasting() from error
+        self._failures += 1
+        self._sleep(pause)
+        self._since = self._clock()
 
 
 def retried(
@@ -22,13 +67,12 @@ def retried(
 ) -> _Result:
     """Return what ``action`` returns, trying again after a TemporaryError.
 
-    A pause is what the server asked for, else up to half as much again as PAUSES_SECONDS says, so
-    that clients which failed together do not come back together. The last error is raised.
+    Raises:
+        TransferError: the last TemporaryError, as one that stays.
     """
-    for pause in PAUSES_SECONDS:
+    patience = Patience(sleep=sleep)
+    while True:
         try:
             return action()
         except TemporaryError as error:
-            jitter = pause * random.uniform(0, 0.5)
-            sleep(pause + jitter if error.pause is None else error.pause)
-    return action()
+            patience.pause(error)

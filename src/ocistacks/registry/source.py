@@ -90,6 +90,30 @@ class RangeSource(Protocol):
 
 
 @runtime_checkable
+class ResumableSource(Protocol):
+    """A source that goes on with a blob of which a file holds the first bytes."""
+
+    def open_rest(
+        self, descriptor: Descriptor, have: Path
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Open what comes after the bytes of ``have``, verified together with those.
+
+        Raises as ``open_blob`` does, DigestError also for what ``have`` holds.
+        """
+
+
+@runtime_checkable
+class ResumableContent(Protocol):
+    """A blob's content that can also be had without its first bytes."""
+
+    def __call__(self) -> AbstractContextManager[Iterator[bytes]]:
+        """Open the content from its beginning."""
+
+    def after(self, have: Path) -> AbstractContextManager[Iterator[bytes]]:
+        """Open what comes after the bytes of ``have`` (see ``ResumableSource``)."""
+
+
+@runtime_checkable
 class FileSource(Protocol):
     """A source whose blobs are files that were verified when they were written."""
 
@@ -105,16 +129,22 @@ class FileSink(Protocol):
         """Write a blob from a verified file: as a hard link where that is possible."""
 
 
-def verified_chunks(chunks: Iterable[bytes], descriptor: Descriptor, where: str) -> Iterator[bytes]:
+def verified_chunks(
+    chunks: Iterable[bytes], descriptor: Descriptor, where: str, *, have: Path | None = None
+) -> Iterator[bytes]:
     """Yield ``chunks`` while hashing them, and keep back the last one until all are verified.
 
-    A receiver therefore never has the whole of a wrong blob. ``where`` names the blob's place.
+    A receiver therefore never has the whole of a wrong blob. ``where`` names the blob's place;
+    ``have`` is a file with the bytes that come before the chunks.
 
     Raises:
         DigestError: size (bytes) or digest are not the descriptor's.
     """
     hasher = hashlib.sha256()
     received = 0
+    for chunk in file_chunks(have) if have is not None else ():
+        received += len(chunk)
+        hasher.update(chunk)
     held: bytes | None = None
     for chunk in chunks:
         received += len(chunk)

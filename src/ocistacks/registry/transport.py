@@ -17,7 +17,8 @@ from ocistacks.errors import AuthError, UnsafeContentError
 from ocistacks.http_session import CONNECT_SECONDS, READ_SECONDS, new_session
 from ocistacks.redaction import without_secrets
 from ocistacks.registry.credentials import find_credentials
-from ocistacks.registry.errors import refused, unreachable
+from ocistacks.registry.errors import TemporaryError, refused, unreachable
+from ocistacks.registry.retry import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -32,14 +33,18 @@ _UNAUTHORIZED = 401
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One request; ``body_size`` in bytes, ``read_seconds`` how long an answer may take."""
+    """One request; ``body_size`` in bytes, ``read_seconds`` how long its answer may take.
+
+    ``may_repeat`` is False where after a failure something else comes first.
+    """
 
     verb: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Content | None = None
     body_size: int = 0
-    read_seconds: float = READ_SECONDS
+    read_seconds: float | None = None
+    may_repeat: bool = True
 
     def data(self, chunks: Iterator[bytes]) -> _SizedBody | bytes:
         """Return the body as requests sends it with Content-Length and without chunk coding."""
@@ -62,7 +67,7 @@ class Transport:
         self.base_url = f"{scheme}://{_DOCKER_HUB_API if is_hub else host}/v2/{self.repository}/"
         self._insecure = insecure
         self._environment = environment
-        self._session = new_session(environment)
+        self._session = new_session(environment, attempts=1)
         # Some registries take a client that keeps cookies for a browser, and want more of them.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         if is_loopback(host):
@@ -81,25 +86,44 @@ class Transport:
 
     @contextmanager
     def send(
-        self, request: Request, *, what: str, expected: Collection[int]
+        self,
+        request: Request,
+        *,
+        what: str,
+        expected: Collection[int],
+        patience: Patience | None = None,
     ) -> Iterator[requests.Response]:
         """Send a request and give its answer, whose body is not read yet.
 
+        What fails for a moment is sent again while ``patience`` lasts, if it ``may_repeat``.
         ``what`` is the sentence an error begins with.
 
         Raises:
             AuthError, NotFoundError, TransferError: the status is none of ``expected``.
             TransferError: no answer.
         """
+        patience = patience or Patience()
+        while True:
+            try:
+                response = self._answer(request, what, expected)
+            except TemporaryError as error:
+                if not request.may_repeat:
+                    raise
+                patience.pause(error)
+            else:
+                break
+        with response:
+            yield response
+
+    def _answer(self, request: Request, what: str, expected: Collection[int]) -> requests.Response:
         ours = urlsplit(request.url)[:2] == urlsplit(self.base_url)[:2]
         sent = self._authorization if ours else None
         response = self._send(request, sent, what)
         if response.status_code == _UNAUTHORIZED and ours:
             response = self._send_authorized(request, response, sent, what)
-        with response:
-            if response.status_code not in expected:
-                raise refused(response, what, has_credentials=self._credentials is not None)
-            yield response
+        if response.status_code not in expected:
+            raise refused(response, what, has_credentials=self._credentials is not None)
+        return response
 
     def _send_authorized(
         self, request: Request, challenge: requests.Response, sent: str | None, what: str
@@ -125,7 +149,7 @@ class Transport:
                     headers=dict(request.headers),
                     data=None if chunks is None else request.data(chunks),
                     stream=True,
-                    timeout=(CONNECT_SECONDS, request.read_seconds),
+                    timeout=(CONNECT_SECONDS, request.read_seconds or READ_SECONDS),
                     auth=_Header(authorization),
                 )
             except requests.RequestException as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from ocistacks.errors import MaterialError
+from ocistacks.errors import DigestError, MaterialError
 from ocistacks.redaction import without_secrets
 from ocistacks.store.credentials import login_variables
 
@@ -43,13 +43,17 @@ class Download:
         """What is asked of the server, without secrets."""
         return f"GET {without_secrets(self.url)}"
 
-    def chunks(self, task: Task) -> Iterator[bytes]:
-        """Give the file's bytes; a broken connection is taken up by a range request.
+    def chunks(self, task: Task, *, start: int = 0) -> Iterator[bytes]:
+        """Give the bytes from ``start`` on; a broken connection is taken up by a range request.
 
         Raises:
-            MaterialError: the server does not give the file, or gives more than its size.
+            DigestError: the server gives more than the file's size.
+            MaterialError: the server does not give the file.
         """
-        received = 0
+        received = start
+        task.advance(start)
+        if start and start == self.material.size:
+            return
         for connection in range(_CONNECTIONS):
             if connection:
                 time.sleep(_PAUSE_SECONDS * 2 ** (connection - 1))
@@ -121,7 +125,7 @@ class Download:
         size = self.material.size
         largest = _LARGEST_BYTES if size is None else size
         if received > largest:
-            raise MaterialError(
+            raise DigestError(
                 f"{self.material.name} is larger than its lock says; nothing of it was kept."
                 if size is not None
                 else f"{self.material.name} does not end; nothing of it was kept.",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ocistacks.errors import DigestError, MaterialError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import requests
@@ -125,8 +126,20 @@ def _copy(store: Store, material: Material, path: Path) -> int:
 
 def _download(store: Store, download: Download, reporter: Reporter) -> int:
     material = download.material
+    received = 0
+
     with reporter.task(material.name, total=material.size) as task:
-        path = store.add_blob(
-            material.digest, download.chunks(task), what=f"{material.name}, {download.where}"
-        )
-    return path.stat().st_size
+
+        @contextmanager
+        def opened(have: Path | None) -> Iterator[Iterator[bytes]]:
+            yield counted(download.chunks(task, start=have.stat().st_size if have else 0))
+
+        def counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
+            nonlocal received
+            for chunk in chunks:
+                received += len(chunk)
+                yield chunk
+
+        what = f"{material.name}, {download.where}"
+        store.add_over_runs(material.digest, opened, what=what)
+    return received

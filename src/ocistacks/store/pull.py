@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import UsageError
 from ocistacks.registry.reference import RegistryReference, parse_reference
 from ocistacks.registry.repository import Repository
-from ocistacks.registry.retry import retried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-    from ocistacks.progress import Reporter, Task
+    from ocistacks.progress import Reporter
     from ocistacks.request.materials import Material
     from ocistacks.store.store import Store
 
@@ -46,21 +47,25 @@ def pull_material(
             expected=f"{SCHEME}HOST[:PORT]/REPO",
         )
 
-    def attempt() -> int:
-        with Repository(named.host, named.repository, environment=environment) as repository:
-            blob = repository.find_blob(material.digest)
-            with (
-                reporter.task(material.name, total=blob.size) as task,
-                repository.open_blob(blob) as chunks,
-            ):
-                what = f"{material.name}, {repository.describe(blob)}"
-                store.add_blob(material.digest, _counted(chunks, task), what=what)
-            return blob.size
+    with Repository(named.host, named.repository, environment=environment) as repository:
+        blob = repository.find_blob(material.digest)
+        received = 0
+        with reporter.task(material.name, total=blob.size) as task:
 
-    return retried(attempt)
+            @contextmanager
+            def opened(have: Path | None) -> Iterator[Iterator[bytes]]:
+                task.advance(have.stat().st_size if have is not None else 0)
+                rest = repository.open_rest(blob, have) if have else repository.open_blob(blob)
+                with rest as chunks:
+                    yield counted(chunks)
 
+            def counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
+                nonlocal received
+                for chunk in chunks:
+                    received += len(chunk)
+                    task.advance(len(chunk))
+                    yield chunk
 
-def _counted(chunks: Iterator[bytes], task: Task) -> Iterator[bytes]:
-    for chunk in chunks:
-        task.advance(len(chunk))
-        yield chunk
+            what = f"{material.name}, {repository.describe(blob)}"
+            store.add_over_runs(material.digest, opened, what=what)
+        return received

@@ -11,6 +11,7 @@
     toolchains/HEX         the root folders that Python is compiled in, by what they are made of
     targets/HEX.json       folders elsewhere that hold layers of the store
     locks/NAME             what processes wait for each other on
+    partial/HEX            what a run that broke off had of a material, for the next one
     temporary/             what is not finished; same file system, so that it can be renamed
 
 A name appears only when what it names is complete and verified, so that a reader never sees half
@@ -32,11 +33,15 @@ from platformdirs import user_cache_path
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError
 from ocistacks.files import unwritable
+from ocistacks.registry.partial import write_over_runs
+from ocistacks.registry.source import file_chunks
 from ocistacks.store.files import FileStore
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Iterable, Iterator, Mapping
+
+    from ocistacks.registry.partial import Opener
 
 STORE_VARIABLE = "OCISTACKS_STORE"
 _COPY_BYTES = 1 << 20
@@ -53,6 +58,7 @@ _FOLDERS = (
     "toolchains",
     "targets",
     "locks",
+    "partial",
     "temporary",
 )
 
@@ -131,16 +137,23 @@ class Store:
                     hasher.update(chunk)
                     with _writing(path):
                         _write_all(stream, chunk)
-            found = Digest.from_hex(hasher.hexdigest())
-            if found != expected:
-                raise DigestError(
-                    "What was received is not what was promised; nothing of it was kept.",
-                    where=what,
-                    found=found,
-                    expected=expected,
-                    hint="try again; if it stays so, the server or a proxy serves another file",
-                )
+            _check(hasher.hexdigest(), expected, what)
             self.adopt(temporary, expected)
+        return path
+
+    def add_over_runs(self, expected: Digest, opened: Opener, *, what: str) -> Path:
+        """Write a blob as ``add_blob`` does, going on with what a run that broke off had of it.
+
+        ``opened`` gives what comes after the bytes of a file, which need not be verified.
+        """
+
+        @contextmanager
+        def verified(have: Path | None) -> Iterator[Iterator[bytes]]:
+            with opened(have) as chunks:
+                yield _verified(chunks, have, expected, what)
+
+        path = self.blob_path(expected)
+        write_over_runs(self.root / "partial" / expected.hex, path, verified, mode=0o444)
         return path
 
     def add_file(self, expected: Digest, source: Path, *, what: str) -> Path:
@@ -204,6 +217,30 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def _verified(
+    chunks: Iterator[bytes], have: Path | None, expected: Digest, what: str
+) -> Iterator[bytes]:
+    """Yield what follows the bytes of a file; raise DigestError if all together is wrong."""
+    hasher = hashlib.sha256()
+    for chunk in file_chunks(have) if have is not None else ():
+        hasher.update(chunk)
+    for chunk in chunks:
+        hasher.update(chunk)
+        yield chunk
+    _check(hasher.hexdigest(), expected, what)
+
+
+def _check(found: str, expected: Digest, what: str) -> None:
+    if Digest.from_hex(found) != expected:
+        raise DigestError(
+            "What was received is not what was promised; nothing of it was kept.",
+            where=what,
+            found=Digest.from_hex(found),
+            expected=expected,
+            hint="try again; if it stays so, the server or a proxy serves another file",
+        )
 
 
 def _write_all(stream: io.FileIO, chunk: bytes) -> None:

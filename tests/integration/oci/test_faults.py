@@ -115,8 +115,7 @@ def test_a_server_error_is_tried_again(fault_server, faulty, answer):
     assert len(fault_server.requests) == 3
 
 
-def test_a_server_error_that_stays(fault_server, faulty, answer, monkeypatch):
-    monkeypatch.setattr("urllib3.util.retry.Retry.sleep", lambda *arguments: None)
+def test_a_server_error_that_stays(fault_server, faulty, answer):
     blob = descriptor_of(BLOB)
     words = b'{"errors":[{"code":"UNAVAILABLE","message":"storage\\u001b[2J is full"}]}'
     unwell = answer(status=500, body=words, headers={"Retry-After": "0"})
@@ -219,7 +218,7 @@ def test_a_mount_that_is_refused_gives_its_upload_back(fault_server, faulty, ans
 
 
 def test_an_unreachable_registry(environment, monkeypatch):
-    monkeypatch.setattr("urllib3.util.retry.Retry.sleep", lambda *arguments: None)
+    monkeypatch.setattr("ocistacks.registry.retry.PAUSES_SECONDS", (0.01,))
     with (
         Repository("127.0.0.1:1", "x", environment=environment) as repository,
         pytest.raises(TransferError) as raised,

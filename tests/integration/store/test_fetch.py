@@ -96,7 +96,7 @@ def test_more_bytes_than_the_lock_says_are_refused_before_they_fill_the_disk(
     server.answers("/file", {"body": CONTENT * 8})
 
     assert refusal(material(CONTENT)) == (
-        "MaterialError",
+        "DigestError",
         (
             "file is larger than its lock says; nothing of it was kept.\n"
             f"  where: GET {server.url}/file\n"
@@ -150,7 +150,21 @@ def test_an_answer_that_is_always_truncated_is_an_error_in_the_end(server, mater
         ),
     )
     assert len(server.asked) == 4
-    assert kept() == []
+    assert kept() == [f"partial/{sha256(CONTENT).removeprefix('sha256:')}"]
+
+
+def test_a_later_run_goes_on_where_one_broke_off(server, material, refusal, fetch, kept, store):
+    server.answers("/file", {"body": CONTENT[:1000], "promised": -1}, {"status": 404})
+    wanted = material(CONTENT)
+    refusal(wanted)
+    assert (store.root / "partial" / wanted.digest.hex).read_bytes() == CONTENT[:1000]
+    told = f"bytes 1000-{len(CONTENT) - 1}/{len(CONTENT)}"
+    server.answers(
+        "/file", {"status": 206, "body": CONTENT[1000:], "headers": {"Content-Range": told}}
+    )
+    assert fetch(wanted) == len(CONTENT) - 1000
+    assert server.asked[-1][1]["Range"] == "bytes=1000-"
+    assert kept() == [f"blobs/{wanted.digest.replace(':', '/')}"]
 
 
 def test_a_range_that_was_not_asked_for_is_refused(server, material, refusal):

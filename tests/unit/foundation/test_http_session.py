@@ -58,3 +58,11 @@ def test_only_what_is_temporary_and_safe_is_tried_again():
     assert retries.is_retry("GET", 503)
     assert not retries.is_retry("POST", 503)
     assert not retries.is_retry("GET", 404)
+
+
+@pytest.mark.parametrize(("attempts", "again"), [(5, 4), (1, 0)])
+def test_how_often_it_is_tried(attempts, again):
+    with new_session({}, attempts=attempts) as session:
+        adapter = session.get_adapter("https://example.org")
+        assert isinstance(adapter, HTTPAdapter)
+        assert adapter.max_retries.total == again

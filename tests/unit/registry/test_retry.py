@@ -4,7 +4,7 @@ import pytest
 
 from ocistacks.errors import TransferError
 from ocistacks.registry.errors import TemporaryError
-from ocistacks.registry.retry import retried
+from ocistacks.registry.retry import Patience, retried
 
 
 class Flaky:
@@ -22,7 +22,7 @@ class Flaky:
 
 
 def temporary(pause=None):
-    error = TemporaryError("It failed.")
+    error = TemporaryError("It failed.", hint="Wait.")
     error.pause = pause
     return error
 
@@ -35,8 +35,8 @@ def test_what_works_is_done_once():
 
 def test_pauses_grow_with_jitter():
     pauses = []
-    assert retried(Flaky(*(temporary() for _ in range(3))), sleep=pauses.append) == "done"
-    for pause, least in zip(pauses, (0.5, 1.0, 2.0), strict=True):
+    assert retried(Flaky(*(temporary() for _ in range(4))), sleep=pauses.append) == "done"
+    for pause, least in zip(pauses, (0.5, 1.0, 2.0, 4.0), strict=True):
         assert least <= pause <= least * 1.5
 
 
@@ -48,9 +48,39 @@ def test_the_server_says_how_long():
 
 def test_it_ends():
     action = Flaky(*(temporary(0) for _ in range(9)))
-    with pytest.raises(TemporaryError):
+    with pytest.raises(TransferError) as raised:
         retried(action, sleep=lambda seconds: None)
-    assert action.calls == 4
+    assert action.calls == 5
+    # Else whoever calls would have all attempts made again.
+    assert not isinstance(raised.value, TemporaryError)
+    assert str(raised.value) == "It failed.\n  hint: Wait."
+
+
+def test_it_ends_after_a_time():
+    action = Flaky(*(temporary(90) for _ in range(9)))
+    pauses = []
+    with pytest.raises(TransferError):
+        retried(action, sleep=pauses.append)
+    assert pauses == [90, 90, 90]
+
+
+def test_progress_gives_new_attempts_but_no_new_time():
+    now = 0.0
+    pauses = []
+
+    def sleep(seconds):
+        nonlocal now
+        now += seconds
+        pauses.append(seconds)
+
+    patience = Patience(sleep=sleep, clock=lambda: now)
+    with pytest.raises(TransferError):
+        while True:
+            now += 20  # until a time-out
+            patience.pause(temporary(9))
+            now += 1000  # a long time, but not idle
+            patience.progressed()
+    assert pauses == [9] * 10
 
 
 def test_what_stays_wrong_is_not_tried_again():
