@@ -23,7 +23,15 @@ from ocistacks.oci import annotations as keys
 from ocistacks.registry import media_types
 from ocistacks.registry.model import Descriptor, Index, bound_document, read_kind
 from ocistacks.registry.reference import DEFAULT_TAG
-from ocistacks.registry.source import file_chunks, verified_chunks, verified_document
+from ocistacks.registry.source import (
+    bound_part,
+    exactly,
+    file_chunks,
+    file_part,
+    verified_chunks,
+    verified_document,
+    wrong_bytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,6 +157,19 @@ class ImageLayout:
         if not path.is_file():
             raise _missing(f"The image layout lacks {descriptor.digest}.", path)
         yield verified_chunks(file_chunks(path), descriptor, str(path))
+
+    @contextmanager
+    def open_part(self, descriptor: Descriptor, start: int, size: int) -> Iterator[Iterator[bytes]]:
+        """Open a part of a blob; its bytes are not verified (see ``RangeSource``)."""
+        bound_part(descriptor, start, size)
+        path = self.blob_path(descriptor.digest)
+        if not path.is_file():
+            raise _missing(f"The image layout lacks {descriptor.digest}.", path)
+        found = path.stat().st_size
+        if found != descriptor.size:
+            raise wrong_bytes(str(path), f"{found} bytes", f"{descriptor.size} bytes")
+        what = f"A part of the blob {descriptor.digest} cannot be read."
+        yield exactly(file_part(path, start, size), size, where=str(path), what=what)
 
     def has_blob(self, digest: Digest) -> bool:
         """Whether the blob is there already."""

@@ -29,6 +29,10 @@ class TemporaryError(TransferError):
     pause: float | None = None
 
 
+class RangeRefusedError(TransferError):
+    """A server gives a blob as a whole only."""
+
+
 def refused(response: requests.Response, what: str, *, has_credentials: bool) -> OcistacksError:
     """Return the error for an answer that was not hoped for; reads and closes the response."""
     with response:

@@ -18,8 +18,20 @@ from ocistacks.redaction import without_secrets
 from ocistacks.registry import media_types
 from ocistacks.registry.errors import interrupted
 from ocistacks.registry.model import LARGEST_DOCUMENT_BYTES, Descriptor, bound_document
+from ocistacks.registry.parts import (
+    PARTIAL_CONTENT,
+    WITHOUT_RANGES,
+    check_part_answer,
+    range_headers,
+)
 from ocistacks.registry.reference import DEFAULT_TAG
-from ocistacks.registry.source import CHUNK_BYTES, verified_chunks, verified_document
+from ocistacks.registry.source import (
+    CHUNK_BYTES,
+    bound_part,
+    exactly,
+    verified_chunks,
+    verified_document,
+)
 from ocistacks.registry.transport import Request, Transport
 
 if TYPE_CHECKING:
@@ -92,6 +104,19 @@ class Repository:
         with self._transport.send(request, what=what, expected=(_OK,)) as response:
             where = f"GET {without_secrets(request.url)}"
             yield verified_chunks(_chunks(response, request.url, what), descriptor, where)
+
+    @contextmanager
+    def open_part(self, descriptor: Descriptor, start: int, size: int) -> Iterator[Iterator[bytes]]:
+        """Open a part of a blob; its bytes are not verified (see ``RangeSource``)."""
+        bound_part(descriptor, start, size)
+        what = f"A part of the blob {descriptor.digest} cannot be read."
+        url = self._transport.url(f"blobs/{descriptor.digest}")
+        request = Request(verb="GET", url=url, headers=range_headers(start, size))
+        expected = (PARTIAL_CONTENT, *WITHOUT_RANGES)
+        with self._transport.send(request, what=what, expected=expected) as response:
+            check_part_answer(response, descriptor, start, size, what)
+            where = f"GET {without_secrets(url)}"
+            yield exactly(_chunks(response, url, what), size, where=where, what=what)
 
     def find_blob(self, digest: Digest) -> Descriptor:
         """Return the descriptor of a blob that is known by its digest alone.

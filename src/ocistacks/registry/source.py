@@ -11,7 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ocistacks.digests import Digest
-from ocistacks.errors import DigestError
+from ocistacks.errors import DigestError, TransferError, UnsafeContentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -74,6 +74,22 @@ class ObjectSink(Protocol):
 
 
 @runtime_checkable
+class RangeSource(Protocol):
+    """A source that gives parts of a blob."""
+
+    def open_part(
+        self, descriptor: Descriptor, start: int, size: int
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """Open ``size`` bytes of a blob from byte ``start`` on, as chunks of about a megabyte.
+
+        They are NOT verified: a blob's digest says nothing of its parts. Whoever takes them needs a
+        digest of the part. What is promised is their number. Raises NotFoundError,
+        RangeRefusedError where only the whole blob can be had, TransferError for another range,
+        TemporaryError where the connection breaks, UnsafeContentError for a part outside the blob.
+        """
+
+
+@runtime_checkable
 class FileSource(Protocol):
     """A source whose blobs are files that were verified when they were written."""
 
@@ -103,16 +119,18 @@ def verified_chunks(chunks: Iterable[bytes], descriptor: Descriptor, where: str)
     for chunk in chunks:
         received += len(chunk)
         if received > descriptor.size:
-            raise _wrong(where, f"more than {descriptor.size} bytes", f"{descriptor.size} bytes")
+            raise wrong_bytes(
+                where, f"more than {descriptor.size} bytes", f"{descriptor.size} bytes"
+            )
         hasher.update(chunk)
         if held is not None:
             yield held
         held = chunk
     if received != descriptor.size:
-        raise _wrong(where, f"{received} bytes", f"{descriptor.size} bytes")
+        raise wrong_bytes(where, f"{received} bytes", f"{descriptor.size} bytes")
     digest = Digest.from_hex(hasher.hexdigest())
     if digest != descriptor.digest:
-        raise _wrong(where, digest, descriptor.digest)
+        raise wrong_bytes(where, digest, descriptor.digest)
     if held is not None:
         yield held
 
@@ -121,7 +139,7 @@ def verified_document(content: bytes, descriptor: Descriptor, where: str) -> byt
     """Return ``content`` if it has the descriptor's digest; raise DigestError if not."""
     digest = Digest.of_bytes(content)
     if digest != descriptor.digest:
-        raise _wrong(where, digest, descriptor.digest)
+        raise wrong_bytes(where, digest, descriptor.digest)
     return content
 
 
@@ -138,7 +156,46 @@ def file_chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _wrong(where: str, found: str, expected: str) -> DigestError:
+def file_part(path: Path, start: int, size: int) -> Iterator[bytes]:
+    """Yield at most ``size`` bytes of a file from byte ``start`` on, in chunks."""
+    with path.open("rb") as stream:
+        stream.seek(start)
+        while chunk := stream.read(min(CHUNK_BYTES, size)):
+            size -= len(chunk)
+            yield chunk
+
+
+def bound_part(descriptor: Descriptor, start: int, size: int) -> None:
+    """Raise UnsafeContentError for a part that does not lie in the blob; offsets are strangers'."""
+    if start >= 0 and size > 0 and start + size <= descriptor.size:
+        return
+    raise UnsafeContentError(
+        "A part of a blob is asked for that does not lie in it.",
+        where=descriptor.digest,
+        found=f"{size} bytes from byte {start} on",
+        expected=f"a part of {descriptor.size} bytes",
+    )
+
+
+def exactly(chunks: Iterable[bytes], size: int, *, where: str, what: str) -> Iterator[bytes]:
+    """Yield chunks that are ``size`` bytes together; never more than those.
+
+    Raises:
+        TransferError: there are more or fewer bytes.
+    """
+    received = 0
+    for chunk in chunks:
+        received += len(chunk)
+        if received > size:
+            break
+        yield chunk
+    if received != size:
+        found = f"{received} bytes" if received < size else f"more than {size} bytes"
+        raise TransferError(what, where=where, found=found, expected=f"{size} bytes")
+
+
+def wrong_bytes(where: str, found: str, expected: str) -> DigestError:
+    """Return the error for bytes that are not those which a digest or a size promised."""
     return DigestError(
         "What was received is not what was promised; nothing of it was kept.",
         where=where,

@@ -1,14 +1,12 @@
-"""A small stack of really packed layers, fresh repositories, and a server that misbehaves."""
+"""A small stack of really packed layers, and a reporter that remembers."""
 
 from __future__ import annotations
 
 import contextlib
-import http.server
 import os
 import subprocess
 import threading
-import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +17,6 @@ from ocistacks.oci.assemble import application_image, layer_artifact, stack_inde
 from ocistacks.oci.assembled_source import AssembledSource
 from ocistacks.oci.description import Layer, LayerDescription
 from ocistacks.platforms import Platform
-from ocistacks.registry.repository import Repository
 from ocistacks.store.store import Store
 
 if TYPE_CHECKING:
@@ -101,24 +98,6 @@ def stack(make_layer, store):
 
 
 @pytest.fixture
-def repository_name():
-    """A repository that nothing was pushed to."""
-    return f"test/{uuid.uuid4().hex}"
-
-
-@pytest.fixture
-def environment(tmp_path):
-    """An environment in which nobody is logged in anywhere."""
-    return {"HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
-
-
-@pytest.fixture
-def repository(registry, repository_name, environment):
-    with Repository(registry, repository_name, environment=environment) as opened:
-        yield opened
-
-
-@pytest.fixture
 def run():
     """Run a tool; its messages become the test's when it fails."""
 
@@ -130,86 +109,6 @@ def run():
         return result.stdout
 
     return run_tool
-
-
-@dataclass
-class Answer:
-    """What the misbehaving server says; ``cut`` ends the connection after so many bytes."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    cut: int | None = None
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def answer(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        received = self.rfile.read(length)
-        path, _, _query = self.path.partition("?")
-        self.server.requests.append((self.command, self.path, dict(self.headers), received))
-        answers = self.server.answers.get((self.command, path), [Answer(status=404)])
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        self.send_response(answer.status)
-        if not {"Content-Length", "content-length"} & answer.headers.keys():
-            self.send_header("Content-Length", str(len(answer.body)))
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer.body[: answer.cut])
-        if answer.cut is not None:
-            self.close_connection = True
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the library's names
-
-    def log_message(self, *arguments):
-        pass
-
-
-class FaultServer(http.server.ThreadingHTTPServer):
-    """Answers what a test tells it to: a list for each verb and path, whose last one repeats."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.host = f"127.0.0.1:{self.server_address[1]}"
-        self.answers = {}
-        self.requests = []
-
-    def on(self, verb, path, *answers):
-        self.answers[verb, path] = list(answers)
-
-    def verbs(self):
-        return [(verb, path.partition("?")[0]) for verb, path, _headers, _body in self.requests]
-
-    def handle_error(self, request, client_address):
-        pass  # clients that go away in the middle are what is tested
-
-
-@pytest.fixture
-def fault_server():
-    with FaultServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def faulty(fault_server, environment):
-    """The repository `x` of the misbehaving server."""
-    with Repository(fault_server.host, "x", environment=environment) as opened:
-        yield opened
-
-
-@pytest.fixture
-def answer():
-    return Answer
 
 
 class RecordingReporter:

@@ -17,7 +17,7 @@ from ocistacks.errors import (
 from ocistacks.oci.layout import ImageLayout
 from ocistacks.registry.media_types import IMAGE_INDEX
 from ocistacks.registry.model import Descriptor, Index
-from ocistacks.registry.source import read_blob
+from ocistacks.registry.source import RangeSource, read_blob
 
 CONTENT = b"some bytes"
 BLOB = Descriptor(
@@ -245,3 +245,23 @@ def test_an_index_that_is_none(layout):
         "  expected: Index (OCI image spec 1.1)\n"
         "  hint: check that the reference names an image, a layer or a stack"
     )
+
+
+@pytest.mark.parametrize(("start", "size"), [(0, 10), (3, 4), (9, 1)])
+def test_parts_of_a_blob(layout, start, size):
+    layout.write_blob(BLOB, content)
+    assert isinstance(layout, RangeSource)
+    with layout.open_part(BLOB, start, size) as chunks:
+        assert b"".join(chunks) == CONTENT[start : start + size]
+
+
+def test_parts_that_are_not_there(layout):
+    with pytest.raises(NotFoundError), layout.open_part(BLOB, 0, 1):
+        pass
+    layout.write_blob(BLOB, content)
+    with pytest.raises(UnsafeContentError), layout.open_part(BLOB, 5, 6):
+        pass
+    layout.blob_path(BLOB.digest).write_bytes(CONTENT[:9])
+    with pytest.raises(DigestError) as raised, layout.open_part(BLOB, 0, 1):
+        pass
+    assert (raised.value.found, raised.value.expected) == ("9 bytes", "10 bytes")
