@@ -15,6 +15,7 @@ from ocistacks.cli.build import build
 from ocistacks.cli.builder import builder
 from ocistacks.cli.copy import copy
 from ocistacks.cli.groups import grouped
+from ocistacks.cli.inspect import inspect
 from ocistacks.cli.local_export import local_export
 from ocistacks.cli.lock import lock
 from ocistacks.cli.publish import publish
@@ -40,7 +41,10 @@ app = typer.Typer(
         "default_map": _UNSET,
     },
 )
-COMMANDS = (show, wheels, lock, build, publish, local_export, push, pull, run, copy, schema)
+COMMANDS = (
+    *(show, wheels, lock, build, publish, local_export),
+    *(push, pull, run, inspect, copy, schema),
+)
 for command in COMMANDS:
     app.command()(grouped(command))
 app.add_typer(builder, name="builder")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 
@@ -16,24 +14,6 @@ from ocistacks.oci.layout import ImageLayout
 from ocistacks.oci.transfer import copy_objects
 from ocistacks.registry.model import Index
 from ocistacks.registry.repository import Repository
-
-COMMAND = Path(sys.executable).with_name("ocistacks")
-
-
-@pytest.fixture
-def command(environment, tmp_path):
-    def run_command(*arguments, code=0):
-        finished = subprocess.run(
-            [COMMAND, *map(str, arguments)],
-            env={**environment, "OCISTACKS_STORE": str(tmp_path / "none")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert finished.returncode == code, f"{finished.stdout}\n{finished.stderr}"
-        return finished.stdout if code == 0 else finished.stderr
-
-    return run_command
 
 
 @pytest.fixture
