@@ -14,6 +14,7 @@ from ocistacks import __version__
 from ocistacks.cli.build import build
 from ocistacks.cli.builder import builder
 from ocistacks.cli.copy import copy
+from ocistacks.cli.diff import diff
 from ocistacks.cli.groups import grouped
 from ocistacks.cli.inspect import inspect
 from ocistacks.cli.local_export import local_export
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(show, wheels, lock, build, publish, local_export),
-    *(push, pull, run, inspect, copy, schema),
+    *(push, pull, run, inspect, diff, copy, schema),
 )
 for command in COMMANDS:
     app.command()(grouped(command))

@@ -21,14 +21,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def table_lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Yield the lines of such a table; what a terminal would obey in strangers' names is not."""
-    lines = [columns, *([_printable(cell) for cell in row] for row in rows)]
+    lines = [columns, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         yield "  ".join(cells).rstrip()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return a stranger's text without what a terminal would obey."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

@@ -9,7 +9,7 @@ from ocistacks.errors import NotFoundError
 from ocistacks.oci import annotations as keys
 from ocistacks.oci.assemble import image_index
 from ocistacks.oci.assemble_stack import application_tag
-from ocistacks.oci.description import LayerDescription, is_layer_artifact
+from ocistacks.oci.description import is_layer_artifact
 from ocistacks.oci.graph import read_graph
 from ocistacks.oci.inspection import (
     ApplicationReport,
@@ -18,17 +18,17 @@ from ocistacks.oci.inspection import (
     Inspection,
     LayerReport,
 )
-from ocistacks.oci.layer_artifact import checked_artifact, read_configuration
+from ocistacks.oci.listing import artifacts_of, platform_of, self_described
 from ocistacks.oci.stack_tags import images_by_application
-from ocistacks.registry.model import Index, Manifest, PlatformObject
+from ocistacks.registry.model import Index, Manifest
 from ocistacks.spec.names import LayerKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ocistacks.oci.graph import GraphManifest, ObjectGraph
+    from ocistacks.oci.description import LayerDescription
+    from ocistacks.oci.graph import ObjectGraph
     from ocistacks.oci.inspection import InspectedKind
-    from ocistacks.platforms import Platform
     from ocistacks.registry.model import Descriptor
     from ocistacks.registry.source import ObjectSource
 
@@ -65,26 +65,16 @@ def _kind(document: Manifest | Index, layers: tuple[LayerReport, ...]) -> Inspec
 
 
 def _layers(source: ObjectSource, graph: ObjectGraph) -> tuple[LayerReport, ...]:
-    found: list[tuple[GraphManifest, LayerDescription, BlobReport]] = []
-    for manifest, descriptor in _in_order(graph):
-        platform = _platform(source, manifest, descriptor)
-        if platform is None or not is_layer_artifact(descriptor):
-            continue
-        where = source.describe(manifest.descriptor)
-        _document, blob = checked_artifact(manifest.document, where=where)
-        description = LayerDescription.from_annotations(
-            descriptor.annotations or {}, platform, where=where
-        )
-        found.append((manifest, description, BlobReport.of(blob)))
-    descriptions = [description for _manifest, description, _blob in found]
+    artifacts = artifacts_of(source, graph)
+    descriptions = [artifact.description for artifact in artifacts]
     return tuple(
         LayerReport(
-            digest=manifest.descriptor.digest,
-            description=description,
-            blob=blob,
-            applications=_users(description, descriptions),
+            digest=artifact.digest,
+            description=artifact.description,
+            blob=BlobReport.of(artifact.blob),
+            applications=_users(artifact.description, descriptions),
         )
-        for manifest, description, blob in found
+        for artifact in artifacts
     )
 
 
@@ -94,45 +84,14 @@ def _images(source: ObjectSource, graph: ObjectGraph) -> tuple[ImageReport, ...]
             digest=manifest.descriptor.digest,
             application=_application_name(descriptor.annotation(keys.LAYER_NAME)),
             launch_module=descriptor.annotation(keys.APPLICATION_LAUNCH_MODULE),
-            platform=_platform(source, manifest, descriptor),
+            platform=platform_of(source, manifest.document, descriptor),
             base_name=descriptor.annotation(keys.BASE_NAME),
             base_digest=descriptor.annotation(keys.BASE_DIGEST),
             blobs=tuple(BlobReport.of(blob) for blob in manifest.document.layers),
         )
-        for manifest, descriptor in _in_order(graph)
+        for manifest, descriptor in self_described(graph)
         if isinstance(manifest.document, Manifest) and not is_layer_artifact(descriptor)
     )
-
-
-def _in_order(graph: ObjectGraph) -> Iterable[tuple[GraphManifest, Descriptor]]:
-    """Yield manifests with descriptors that hold what they say about themselves."""
-    for manifest in graph.manifests:
-        document = manifest.document
-        if isinstance(document, Manifest):
-            yield (
-                manifest,
-                manifest.descriptor.model_copy(
-                    update={
-                        "artifact_type": document.artifact_type,
-                        "annotations": document.annotations,
-                    }
-                ),
-            )
-
-
-def _platform(
-    source: ObjectSource, manifest: GraphManifest, descriptor: Descriptor
-) -> Platform | None:
-    """Return the platform that an index or else the configuration tells."""
-    if descriptor.platform is not None:
-        return descriptor.platform.platform()
-    if not isinstance(manifest.document, Manifest):
-        return None
-    configuration = read_configuration(
-        source, manifest.document, where=source.describe(manifest.descriptor)
-    )
-    named = PlatformObject(architecture=configuration.architecture, os=configuration.os)
-    return named.platform()
 
 
 def _users(layer: LayerDescription, descriptions: Iterable[LayerDescription]) -> tuple[str, ...]:
