@@ -51,7 +51,7 @@ OURS = """
 import sys, time
 from pathlib import Path
 from ocistacks.deploy.layer_trees import ensure_tree
-from ocistacks.deploy.pull import _blob_of
+from ocistacks.oci.layer_artifact import read_layer_artifact
 from ocistacks.progress import SilentReporter
 from ocistacks.registry.repository import Repository
 from ocistacks.store.store import Store
@@ -59,7 +59,7 @@ host, tag, store = sys.argv[1:]
 import ocistacks.blob.unpack, requests
 with Repository(host, "sample", environment={}) as registry:
     started = time.perf_counter()
-    blob, diff_id = _blob_of(registry, registry.resolve(tag))
+    blob, diff_id = read_layer_artifact(registry, registry.resolve(tag))
     tree = ensure_tree(
         Store(Path(store)), registry, blob, diff_id=diff_id,
         install_target="framework-sample", reporter=SilentReporter(),

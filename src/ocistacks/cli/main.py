@@ -13,7 +13,10 @@ import typer
 from ocistacks import __version__
 from ocistacks.cli.build import build
 from ocistacks.cli.builder import builder
+from ocistacks.cli.copy import copy
+from ocistacks.cli.diff import diff
 from ocistacks.cli.groups import grouped
+from ocistacks.cli.inspect import inspect
 from ocistacks.cli.local_export import local_export
 from ocistacks.cli.lock import lock
 from ocistacks.cli.publish import publish
@@ -40,7 +43,10 @@ app = typer.Typer(
         "default_map": _UNSET,
     },
 )
-COMMANDS = (show, wheels, lock, build, publish, local_export, push, pull, run, schema)
+COMMANDS = (
+    *(show, wheels, lock, build, publish, local_export),
+    *(push, pull, run, inspect, diff, copy, schema),
+)
 for command in COMMANDS:
     app.command()(grouped(command))
 app.add_typer(builder, name="builder")

@@ -172,6 +172,33 @@ class SettingsOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlanOptions:
+    """Showing what a transfer would send, instead of sending it."""
+
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run/--no-dry-run",
+            help="Tell of each object whether it would be sent, mounted or is there, and stop.",
+        ),
+    ] = False
+    json: Annotated[
+        bool, typer.Option("--json/--no-json", help="Tell it as JSON; with --dry-run alone.")
+    ] = False
+
+    def check(self) -> None:
+        """Raise UsageError for JSON of what is no dry run."""
+        from ocistacks.errors import UsageError
+
+        if self.json and not self.dry_run:
+            raise UsageError(
+                "Only a dry run is told as JSON.",
+                found="--json",
+                expected="--dry-run --json",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class LayerOptions:
     """Which layers a command works on."""
 

@@ -9,6 +9,7 @@ import typer
 from ocistacks.cli.options import (
     BuilderOptions,
     InsecureOption,
+    PlanOptions,
     SettingsOptions,
     SpecArgument,
     TalkOptions,
@@ -23,6 +24,7 @@ def push(
     spec: SpecArgument,
     settings: SettingsOptions,
     builder: BuilderOptions,
+    plan: PlanOptions,
     talk: TalkOptions,
     reference: Annotated[
         str | None,
@@ -35,15 +37,21 @@ def push(
     insecure: InsecureOption = False,
 ) -> None:
     """Send a stack to a registry or an image layout; nothing that is there already is sent."""
-    from ocistacks.cli.send import send_stack
+    from ocistacks.cli.plans import print_plans
+    from ocistacks.cli.send import plan_sending, send_stack
     from ocistacks.cli.session import stack_session
     from ocistacks.cli.tables import size
     from ocistacks.registry.reference import parse_reference
 
+    plan.check()
     # A reference that is none is told before anything else is looked at.
     target = parse_reference(reference) if reference is not None else None
     with stack_session(spec, settings=settings, flags=builder.flags(), talk=talk) as session:
         target = target or _of_settings(session.stack)
+        if plan.dry_run:
+            planned = plan_sending(session, session.build(), target, insecure=insecure)
+            print_plans(planned.transfers, digest=planned.digest, as_json=plan.json)
+            return
         sent = send_stack(session, session.build(), target, insecure=insecure)
     summary = sent.summary
     typer.echo(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ocistacks.cli.plans import PlannedTransfer
 from ocistacks.errors import AuthError, NotFoundError, TransferError, UsageError
 from ocistacks.oci.assemble_stack import StackObjects, assemble_stack
 from ocistacks.oci.assembled_source import AssembledSource
 from ocistacks.oci.base_image import SETTING_HINT, read_base_image
 from ocistacks.oci.open import open_sink, open_source
-from ocistacks.oci.transfer import copy_objects
+from ocistacks.oci.transfer import copy_objects, plan_copy
+from ocistacks.oci.transfer_plan import MountSource
 from ocistacks.registry.reference import (
     DEFAULT_TAG,
     LayoutReference,
@@ -21,12 +23,14 @@ from ocistacks.registry.reference import (
 from ocistacks.spec.settings import NO_BASE_IMAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.cli.session import StackSession
     from ocistacks.digests import Digest
     from ocistacks.oci.transfer import TransferSummary
+    from ocistacks.oci.transfer_plan import TransferPlan
+    from ocistacks.registry.source import ObjectSink
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +40,26 @@ class SentStack:
     digest: Digest
     summary: TransferSummary
     image_tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedStack:
+    """What sending a stack would do: in the layer repository, if there is one, then in its own."""
+
+    digest: Digest
+    transfers: tuple[PlannedTransfer, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Assembled:
+    objects: StackObjects
+    source: AssembledSource
+
+    @property
+    def layer_tags(self) -> Mapping[str, str]:
+        """The tags of the layer artifacts, and what they name."""
+        artifacts = {artifact.descriptor.digest for artifact in self.objects.artifacts}
+        return {tag: digest for tag, digest in self.objects.tags.items() if digest in artifacts}
 
 
 def send_stack(
@@ -54,6 +78,91 @@ def send_stack(
     Raises:
         OcistacksError: of any kind; the tag has not moved then.
     """
+    environment = session.environment
+    with (
+        _assembled(session, layers, target, needs_images=needs_images) as assembled,
+        open_sink(target, environment=environment, insecure=insecure) as sink,
+        _open_layer_repository(session, assembled, target, insecure=insecure) as shared,
+    ):
+        objects = assembled.objects
+        if shared is not None:
+            copy_objects(
+                assembled.source,
+                shared.sink,
+                objects.artifacts[0].descriptor,
+                extra_tags=assembled.layer_tags,
+                reporter=session.reporter,
+            )
+        summary = copy_objects(
+            assembled.source,
+            sink,
+            objects.index.descriptor,
+            tag=target.tag,
+            extra_tags=objects.tags,
+            mount_from=shared.mount_source() if shared is not None else None,
+            reporter=session.reporter,
+        )
+    return SentStack(
+        digest=objects.index.descriptor.digest,
+        summary=summary,
+        image_tags=tuple(
+            f"{_without_tag(target)}:{tag}" for tag in objects.tags if not tag.startswith("input-")
+        ),
+    )
+
+
+def plan_sending(
+    session: StackSession,
+    layers: Sequence[BuiltLayer],
+    target: LayoutReference | RegistryReference,
+    *,
+    insecure: bool = False,
+) -> PlannedStack:
+    """Return what ``send_stack`` would do, and change nothing but this machine's store.
+
+    Raises:
+        OcistacksError: of any kind.
+    """
+    environment = session.environment
+    with (
+        _assembled(session, layers, target, needs_images=True) as assembled,
+        open_sink(target, environment=environment, insecure=insecure, dry_run=True) as sink,
+        _open_layer_repository(session, assembled, target, insecure=insecure) as shared,
+    ):
+        objects, source = assembled.objects, assembled.source
+        transfers: list[PlannedTransfer] = []
+        mount_from = None
+        if shared is not None:
+            plan = plan_copy(
+                source,
+                shared.sink,
+                objects.artifacts[0].descriptor,
+                extra_tags=assembled.layer_tags,
+            )
+            mount_from = shared.mount_source(sent_before=plan)
+            transfers.append(
+                PlannedTransfer(target=shared.name, plan=plan, tags=assembled.layer_tags)
+            )
+        plan = plan_copy(
+            source,
+            sink,
+            objects.index.descriptor,
+            extra_tags=objects.tags,
+            mount_from=mount_from,
+        )
+    tags = {**objects.tags, target.tag or DEFAULT_TAG: objects.index.descriptor.digest}
+    transfers.append(PlannedTransfer(target=_without_tag(target), plan=plan, tags=tags))
+    return PlannedStack(digest=objects.index.descriptor.digest, transfers=tuple(transfers))
+
+
+@contextmanager
+def _assembled(
+    session: StackSession,
+    layers: Sequence[BuiltLayer],
+    target: LayoutReference | RegistryReference,
+    *,
+    needs_images: bool,
+) -> Iterator[_Assembled]:
     environment, name = session.environment, session.stack.settings.base_image
     with ExitStack() as opened:
         base_source, bases = None, {}
@@ -80,26 +189,42 @@ def send_stack(
             store=session.store,
             base=base_source,
         )
-        sink = opened.enter_context(open_sink(target, environment=environment, insecure=insecure))
-        shared = _layer_repository(session, target)
-        if shared is not None and objects.artifacts:
-            _share_layers(session, source, objects, shared, insecure=insecure)
-        summary = copy_objects(
-            source,
-            sink,
-            objects.index.descriptor,
-            tag=target.tag,
-            extra_tags=objects.tags,
-            mount_from=shared.repository if shared is not None else None,
-            reporter=session.reporter,
+        yield _Assembled(objects=objects, source=source)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _LayerRepository:
+    """The repository that stacks share layers in, opened."""
+
+    name: str
+    repository: str
+    sink: ObjectSink
+
+    def mount_source(self, *, sent_before: TransferPlan | None = None) -> MountSource:
+        """Return it as what blobs are mounted from, also those that a plan would send to it."""
+        sent = sent_before.missing_blobs if sent_before is not None else ()
+        digests = {blob.digest for blob in sent}
+        return MountSource(
+            repository=self.repository,
+            has_blob=lambda digest: digest in digests or self.sink.has_blob(digest),
         )
-    return SentStack(
-        digest=objects.index.descriptor.digest,
-        summary=summary,
-        image_tags=tuple(
-            f"{_without_tag(target)}:{tag}" for tag in objects.tags if not tag.startswith("input-")
-        ),
-    )
+
+
+@contextmanager
+def _open_layer_repository(
+    session: StackSession,
+    assembled: _Assembled,
+    target: LayoutReference | RegistryReference,
+    *,
+    insecure: bool,
+) -> Iterator[_LayerRepository | None]:
+    """Open the layer repository, if there is one and it is not the target."""
+    shared = _layer_repository(session, target)
+    if shared is None or not assembled.objects.artifacts:
+        yield None
+        return
+    with open_sink(shared, environment=session.environment, insecure=insecure) as sink:
+        yield _LayerRepository(name=shared.name, repository=shared.repository, sink=sink)
 
 
 def _layer_repository(
@@ -118,26 +243,6 @@ def _layer_repository(
             expected=f"a repository of {target.host}, because blobs are mounted within a registry",
         )
     return None if shared.name == target.name else shared
-
-
-def _share_layers(
-    session: StackSession,
-    source: AssembledSource,
-    objects: StackObjects,
-    shared: RegistryReference,
-    *,
-    insecure: bool,
-) -> None:
-    """Send the layer artifacts to the layer repository, each under its input digest."""
-    artifacts = {artifact.descriptor.digest for artifact in objects.artifacts}
-    with open_sink(shared, environment=session.environment, insecure=insecure) as sink:
-        copy_objects(
-            source,
-            sink,
-            objects.artifacts[0].descriptor,
-            extra_tags={tag: digest for tag, digest in objects.tags.items() if digest in artifacts},
-            reporter=session.reporter,
-        )
 
 
 def _base_reference(name: str) -> LayoutReference | RegistryReference:

@@ -8,18 +8,29 @@ import typer
 from rich.filesize import decimal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ocistacks.builder.build_stack import BuiltLayer
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table without frames, whose lines are never cut."""
-    lines = [columns, *rows]
+    for line in table_lines(columns, rows):
+        typer.echo(line)
+
+
+def table_lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of such a table; what a terminal would obey in strangers' names is not."""
+    lines = [columns, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
+        yield "  ".join(cells).rstrip()
+
+
+def printable(text: str) -> str:
+    """Return a stranger's text without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def size(count: int) -> str:

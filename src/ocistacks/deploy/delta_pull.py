@@ -13,14 +13,13 @@ from ocistacks.blob.unpack import MAXIMUM_ENTRIES
 from ocistacks.deploy.fetch_files import fetch_files
 from ocistacks.deploy.store_keeper import StoreKeeper
 from ocistacks.errors import TargetError
-from ocistacks.oci.remote_toc import read_remote_toc
+from ocistacks.oci.remote_toc import read_remote_toc, toc_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from ocistacks.blob.toc_files import ListedEntry
-    from ocistacks.oci.remote_toc import TocPlace
     from ocistacks.progress import Reporter
     from ocistacks.registry.model import Descriptor
     from ocistacks.registry.source import RangeSource
@@ -51,18 +50,21 @@ class Delta:
 def find_delta(
     source: RangeSource,
     blob: Descriptor,
-    place: TocPlace,
     files: FileStore,
     *,
     maximum_size: int,
-) -> Delta:
+) -> Delta | None:
     """Return what of a blob the store lacks; only the table of contents is read.
+
+    None where the blob has no table.
 
     Raises:
         DigestError, NotFoundError, TransferError, UnsafeContentError: the table cannot be read,
             is not the promised one, or lists what must not be unpacked.
     """
-    toc = read_remote_toc(source, blob, place)
+    place, toc = toc_place(blob), read_remote_toc(source, blob)
+    if place is None or toc is None:
+        return None
     entries = list_entries(
         toc,
         content_end=place.content_end,

@@ -145,10 +145,10 @@ def _fill(
         and not store.files.is_empty()
     ):
         try:
-            delta = find_delta(source, blob, place, store.files, maximum_size=maximum_size(blob))
-            fetched = delta.toc_size
-            listed = delta.entries
-            if pays(delta, blob):
+            delta = find_delta(source, blob, store.files, maximum_size=maximum_size(blob))
+            if delta is not None:
+                fetched, listed = delta.toc_size, delta.entries
+            if delta is not None and pays(delta, blob):
                 label = f"pull {install_target}"
                 target, received = pull_delta(
                     source, blob, delta, destination, store.files, label=label, reporter=reporter

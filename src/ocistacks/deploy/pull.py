@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from ocistacks.deploy.deployment import read_deployment, write_deployment
 from ocistacks.deploy.layer_trees import ensure_tree
 from ocistacks.deploy.select import ListedLayer, listed_layers, select_layers
-from ocistacks.errors import NotFoundError, UnsafeContentError
-from ocistacks.registry.model import ImageConfiguration, Index, Manifest, read_graph_document
-from ocistacks.registry.source import read_blob
+from ocistacks.errors import NotFoundError
+from ocistacks.oci.layer_artifact import read_layer_artifact
+from ocistacks.registry.model import Index, read_graph_document
 from ocistacks.store.targets import record_target
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ocistacks.store.store import Store
 
 _PARALLEL = 4
-_LARGEST_CONFIGURATION_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +78,7 @@ def pull_layers(
     """
 
     def pull(layer: ListedLayer) -> PulledLayer:
-        blob, diff_id = _blob_of(source, layer.descriptor)
+        blob, diff_id = read_layer_artifact(source, layer.descriptor)
         tree = ensure_tree(
             store,
             source,
@@ -134,32 +133,3 @@ def trees_of(layers: Sequence[PulledLayer]) -> Mapping[str, tuple[Digest, Path]]
     return {
         layer.listed.description.install_target: (layer.blob.digest, layer.tree) for layer in layers
     }
-
-
-def _blob_of(source: ObjectSource, descriptor: Descriptor) -> tuple[Descriptor, Digest]:
-    """Return the blob of a layer artifact, and the digest of the tar in it."""
-    where = source.describe(descriptor)
-    manifest = read_graph_document(source.read_manifest(descriptor), descriptor, where=where)
-    if not isinstance(manifest, Manifest) or len(manifest.layers) != 1:
-        raise UnsafeContentError(
-            "A layer artifact does not have one blob.",
-            where=where,
-            found=f"{len(manifest.layers)} blobs" if isinstance(manifest, Manifest) else "an index",
-            expected="1 blob",
-        )
-    if manifest.config.size > _LARGEST_CONFIGURATION_BYTES:
-        raise UnsafeContentError(
-            "A layer's configuration is too large.",
-            where=where,
-            found=f"{manifest.config.size} bytes",
-            expected=f"at most {_LARGEST_CONFIGURATION_BYTES} bytes",
-        )
-    configuration = ImageConfiguration.read(read_blob(source, manifest.config), where=where)
-    if len(configuration.rootfs.diff_ids) != 1:
-        raise UnsafeContentError(
-            "A layer's configuration does not fit its one blob.",
-            where=where,
-            found=f"{len(configuration.rootfs.diff_ids)} diff_ids",
-            expected="1",
-        )
-    return manifest.layers[0], configuration.rootfs.diff_ids[0]

@@ -105,6 +105,19 @@ class ImageLayout:
             raise unwritable(folder, error) from error
         return layout
 
+    @classmethod
+    def planned(cls, folder: Path) -> ImageLayout:
+        """Open a layout, or what ``create`` would make, to be asked what it has.
+
+        Raises:
+            TargetError: the folder holds something else.
+        """
+        if (folder / _MARKER_FILE).exists():
+            return cls.open(folder)
+        layout = cls(folder)
+        layout._refuse_strangers()
+        return layout
+
     def blob_path(self, digest: Digest) -> Path:
         """Return where the object of that digest lies, or would lie."""
         return self.folder / "blobs" / "sha256" / digest.hex

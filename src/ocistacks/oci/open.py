@@ -43,15 +43,19 @@ def open_sink(
     *,
     environment: Mapping[str, str],
     insecure: bool = False,
+    dry_run: bool = False,
 ) -> Iterator[ObjectSink]:
     """Open what ``reference`` names for writing; a layout that does not exist is made.
+
+    With ``dry_run`` nothing is made, and the sink can be asked what it has.
 
     Raises:
         TargetError: a layout cannot be made.
         UsageError: the reference holds a digest, which nobody can choose.
     """
     if isinstance(reference, LayoutReference):
-        yield ImageLayout.create(reference.folder)
+        make = ImageLayout.planned if dry_run else ImageLayout.create
+        yield make(reference.folder)
         return
     if reference.digest is not None:
         raise UsageError(

@@ -1,4 +1,9 @@
-"""A blob's table of contents, read on its own from wherever the blob lies."""
+"""A blob's table of contents, read from where the blob is, without the blob.
+
+The layer descriptor's annotations say where in the blob it lies and what its SHA-256 is
+(docs/blob-format.md). The descriptor stands in a verified manifest, so that the table is as
+trustworthy as the manifest is; it is not compared with the tar stream, which nobody has here.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +16,18 @@ from ocistacks.blob.toc import (
     MAXIMUM_TOC_SIZE,
     POSITION_KEYS,
     SKIPPABLE_HEADER_SIZE,
+    Toc,
     parse_toc,
 )
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, UnsafeContentError
+from ocistacks.registry.retry import retried
 
 if TYPE_CHECKING:
-    from ocistacks.blob.toc import Toc
     from ocistacks.registry.model import Descriptor
     from ocistacks.registry.source import RangeSource
 
-_POSITION: Final = re.compile(r"([0-9]{1,18}):([0-9]{1,9}):([0-9]{1,9}):1")
+_POSITION: Final = re.compile("([0-9]{1,15}):([0-9]{1,15}):([0-9]{1,15}):1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,57 +46,66 @@ class TocPlace:
 
 
 def toc_place(blob: Descriptor) -> TocPlace | None:
-    """Return where a blob's table of contents lies, None where its descriptor tells of none.
-
-    Format: containers/storage, pkg/chunked/internal/minimal/compression.go, the annotations
-    ``manifest-position`` and ``manifest-checksum``.
+    """Return where a blob's table of contents lies; None where it has none.
 
     Raises:
-        UnsafeContentError: what the descriptor says makes no sense.
+        UnsafeContentError: the annotations make no sense, or the table is too large.
     """
     position = _first(blob, POSITION_KEYS)
     checksum = _first(blob, CHECKSUM_KEYS)
     if position is None or checksum is None:
         return None
-    numbers = _POSITION.fullmatch(position)
+    match = _POSITION.fullmatch(position)
+    if match is None:
+        raise _senseless(blob, position)
+    offset, size, uncompressed_size = map(int, match.groups())
+    if max(size, uncompressed_size) > MAXIMUM_TOC_SIZE:
+        raise _senseless(blob, position)
     try:
         digest = Digest(checksum)
     except DigestError as error:
         raise _senseless(blob, checksum) from error
-    if numbers is None:
-        raise _senseless(blob, position)
-    offset, size, uncompressed_size = map(int, numbers.groups())
-    if (
-        offset < SKIPPABLE_HEADER_SIZE
-        or offset + size > blob.size
-        or max(size, uncompressed_size) > MAXIMUM_TOC_SIZE
-    ):
-        raise _senseless(blob, position)
     return TocPlace(offset=offset, size=size, uncompressed_size=uncompressed_size, checksum=digest)
 
 
-def read_remote_toc(source: RangeSource, blob: Descriptor, place: TocPlace) -> Toc:
-    """Return a blob's table of contents, verified, with one request and without the blob.
+def read_remote_toc(source: RangeSource, blob: Descriptor) -> Toc | None:
+    """Return the table of contents of a layer's blob, None where it has none (gzip).
 
     Raises:
-        DigestError: it is not the table that the manifest promises.
+        DigestError: the table is not the one that the annotations promise.
         RangeRefusedError: the source gives whole blobs only.
-        NotFoundError, TransferError: the blob cannot be read.
-        UnsafeContentError: the table is malformed.
+        NotFoundError, TransferError: the blob is not there, or cannot be read.
+        UnsafeContentError: the annotations or the table make no sense, or are too large.
     """
-    with source.open_part(blob, place.offset, place.size) as chunks:
-        content = b"".join(chunks)
-    return parse_toc(content, place.uncompressed_size, checksum=place.checksum)
+    place = toc_place(blob)
+    if place is None:
+        return None
+
+    def read() -> bytes:
+        with source.open_part(blob, place.offset, place.size) as chunks:
+            return b"".join(chunks)
+
+    content = retried(read)
+    try:
+        return parse_toc(content, place.uncompressed_size, checksum=place.checksum)
+    except (DigestError, UnsafeContentError) as error:
+        raise type(error)(
+            error.what,
+            where=f"blob {blob.digest}",
+            found=error.found,
+            expected=error.expected,
+            hint="push the stack again",
+        ) from error
 
 
-def _first(blob: Descriptor, keys: tuple[str, ...]) -> str | None:
-    return next((text for key in keys if (text := blob.annotation(key)) is not None), None)
+def _first(blob: Descriptor, names: tuple[str, ...]) -> str | None:
+    return next((value for name in names if (value := blob.annotation(name))), None)
 
 
 def _senseless(blob: Descriptor, found: str) -> UnsafeContentError:
     return UnsafeContentError(
-        "A blob's descriptor does not say where its table of contents lies.",
-        where=blob.digest,
+        "A layer's annotations do not say where its table of contents is.",
+        where=f"blob {blob.digest}",
         found=found[:200],
-        expected=f"a place within the blob's {blob.size} bytes, and a SHA-256 digest",
+        expected=f"OFFSET:SIZE:UNCOMPRESSED:1 and a sha256, at most {MAXIMUM_TOC_SIZE} bytes",
     )

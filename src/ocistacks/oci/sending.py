@@ -12,7 +12,7 @@ from ocistacks.registry.retry import retried
 from ocistacks.registry.source import FileSink, FileSource, ResumableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from concurrent.futures import Executor
     from pathlib import Path
 
@@ -27,7 +27,10 @@ class _StoppedError(Exception):
 
 
 class BlobSender:
-    """Sends blobs from a source to a sink."""
+    """Sends blobs from a source to a sink.
+
+    ``mounts`` names the repositories of the sink's registry that may share a blob.
+    """
 
     def __init__(
         self,
@@ -35,12 +38,12 @@ class BlobSender:
         sink: ObjectSink,
         *,
         reporter: Reporter,
-        mount_from: str | None = None,
+        mounts: Mapping[Digest, str] | None = None,
     ) -> None:
         self._source = source
         self._sink = sink
         self._reporter = reporter
-        self._mount_from = mount_from
+        self._mounts = mounts or {}
         self._stopped = threading.Event()
 
     def send(self, blobs: Iterable[Descriptor], executor: Executor) -> frozenset[Digest]:
@@ -60,7 +63,7 @@ class BlobSender:
 
     def _send(self, blob: Descriptor) -> bool:
         """Bring one blob to the sink; True where it was mounted."""
-        mount_from = self._mount_from
+        mount_from = self._mounts.get(blob.digest)
         if mount_from is not None and retried(
             lambda: self._sink.mount_blob(blob.digest, mount_from), sleep=self._stopped.wait
         ):

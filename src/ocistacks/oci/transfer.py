@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ocistacks.errors import UsageError
 from ocistacks.oci.graph import ObjectGraph, read_graph
 from ocistacks.oci.sending import BlobSender
+from ocistacks.oci.transfer_plan import TransferPlan
 from ocistacks.registry.model import Manifest
 from ocistacks.registry.reference import is_tag
 from ocistacks.registry.retry import retried
@@ -24,25 +25,12 @@ if TYPE_CHECKING:
 
     from ocistacks.digests import Digest
     from ocistacks.oci.graph import GraphManifest
+    from ocistacks.oci.transfer_plan import MountSource
     from ocistacks.progress import Reporter
     from ocistacks.registry.model import Descriptor
     from ocistacks.registry.source import ObjectSink, ObjectSource
 
 DEFAULT_JOBS = 4
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TransferPlan:
-    """What a sink lacks of a graph, and what it has.
-
-    ``missing_blobs`` are in the order of sending, the largest first; ``missing_manifests`` and
-    ``present_manifests`` come after what they list.
-    """
-
-    missing_blobs: tuple[Descriptor, ...]
-    present_blobs: tuple[Descriptor, ...]
-    missing_manifests: tuple[GraphManifest, ...]
-    present_manifests: tuple[GraphManifest, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +56,7 @@ def plan_copy(
     *,
     jobs: int = DEFAULT_JOBS,
     extra_tags: Mapping[str, str] | None = None,
+    mount_from: MountSource | None = None,
 ) -> TransferPlan:
     """Ask a sink what it lacks for ``copy_objects``; change nothing.
 
@@ -76,7 +65,8 @@ def plan_copy(
             has cannot be read, or ``sink`` cannot be asked.
     """
     with ThreadPoolExecutor(jobs) as executor:
-        return _plan(_graph(source, root, extra_tags or {}, executor), sink, executor)
+        graph = _graph(source, root, extra_tags or {}, executor)
+        return _plan(graph, sink, mount_from, executor)
 
 
 def copy_objects(
@@ -88,7 +78,7 @@ def copy_objects(
     jobs: int = DEFAULT_JOBS,
     tag: str | None = None,
     extra_tags: Mapping[str, str] | None = None,
-    mount_from: str | None = None,
+    mount_from: MountSource | None = None,
 ) -> TransferSummary:
     """Copy ``root`` with all below it; send nothing that the sink has.
 
@@ -103,8 +93,9 @@ def copy_objects(
     """
     names = _names_by_digest(extra_tags or {}, tag)
     with ThreadPoolExecutor(jobs) as executor:
-        plan = _plan(_graph(source, root, extra_tags or {}, executor), sink, executor)
-        sender = BlobSender(source, sink, reporter=reporter, mount_from=mount_from)
+        graph = _graph(source, root, extra_tags or {}, executor)
+        plan = _plan(graph, sink, mount_from, executor)
+        sender = BlobSender(source, sink, reporter=reporter, mounts=plan.mounts)
         mounted = sender.send(plan.missing_blobs, executor)
         _write_manifests(plan, sink, names, executor)
         if tag is not None:
@@ -148,7 +139,9 @@ def _graph(
     return graph
 
 
-def _plan(graph: ObjectGraph, sink: ObjectSink, executor: Executor) -> TransferPlan:
+def _plan(
+    graph: ObjectGraph, sink: ObjectSink, mount_from: MountSource | None, executor: Executor
+) -> TransferPlan:
     digests = [manifest.descriptor.digest for manifest in graph.manifests]
     present: set[Digest] = set()
     if sink.has_manifest(digests[-1]):
@@ -172,7 +165,23 @@ def _plan(graph: ObjectGraph, sink: ObjectSink, executor: Executor) -> TransferP
         present_manifests=tuple(
             manifest for manifest in graph.manifests if manifest.descriptor.digest in present
         ),
+        mounts=_mounts(missing, mount_from, executor),
     )
+
+
+def _mounts(
+    missing: list[Descriptor], mount_from: MountSource | None, executor: Executor
+) -> Mapping[Digest, str]:
+    """Return which of the missing blobs the other repository has."""
+    if mount_from is None:
+        return {}
+    digests = [blob.digest for blob in missing]
+    there = executor.map(mount_from.has_blob, digests)
+    return {
+        digest: mount_from.repository
+        for digest, is_there in zip(digests, there, strict=True)
+        if is_there
+    }
 
 
 def _parts(graph: ObjectGraph, present: set[Digest]) -> set[Digest]:

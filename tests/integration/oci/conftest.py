@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -109,6 +111,24 @@ def run():
         return result.stdout
 
     return run_tool
+
+
+@pytest.fixture
+def command(environment, tmp_path):
+    """Run `ocistacks`; give its stdout, or its stderr where another exit code is expected."""
+
+    def run_command(*arguments, code=0):
+        finished = subprocess.run(
+            [Path(sys.executable).with_name("ocistacks"), *map(str, arguments)],
+            env={**environment, "OCISTACKS_STORE": str(tmp_path / "none")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert finished.returncode == code, f"{finished.stdout}\n{finished.stderr}"
+        return finished.stdout if code == 0 else finished.stderr
+
+    return run_command
 
 
 class RecordingReporter:

@@ -12,6 +12,7 @@ from ocistacks.oci.assemble import input_digest_tag
 from ocistacks.oci.layout import ImageLayout
 from ocistacks.oci.open import open_sink, open_source
 from ocistacks.oci.transfer import TransferSummary, copy_objects, plan_copy
+from ocistacks.oci.transfer_plan import MountSource
 from ocistacks.registry.reference import parse_reference
 from ocistacks.registry.repository import Repository
 from ocistacks.registry.source import read_blob
@@ -145,7 +146,11 @@ def test_blobs_of_another_repository_are_mounted(
     copy_objects(stack.source, repository, stack.artifacts[0].descriptor, reporter=reporter)
     with Repository(registry, f"test/{uuid.uuid4().hex}", environment=environment) as other:
         summary = copy_objects(
-            stack.source, other, stack.root, mount_from=repository_name, reporter=reporter
+            stack.source,
+            other,
+            stack.root,
+            mount_from=MountSource(repository=repository_name, has_blob=repository.has_blob),
+            reporter=reporter,
         )
         assert (summary.mounted_blobs, summary.sent_blobs) == (2, 5)
         configuration = len(stack.artifacts[0].configuration)
