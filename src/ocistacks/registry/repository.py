@@ -19,13 +19,15 @@ from ocistacks.registry import media_types
 from ocistacks.registry.errors import interrupted
 from ocistacks.registry.model import LARGEST_DOCUMENT_BYTES, Descriptor, bound_document
 from ocistacks.registry.reference import DEFAULT_TAG
+from ocistacks.registry.referrers import RegistryReferrers
 from ocistacks.registry.source import CHUNK_BYTES, verified_chunks, verified_document
 from ocistacks.registry.transport import Request, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from ocistacks.registry.referrers import Referrer
     from ocistacks.registry.source import Content
 
 _OK, _CREATED, _ACCEPTED, _NO_CONTENT, _NOT_FOUND = 200, 201, 202, 204, 404
@@ -43,6 +45,7 @@ class Repository:
     ) -> None:
         self._transport = Transport(host, repository, environment=environment, insecure=insecure)
         self._name = f"{host}/{repository}"
+        self._referrers = RegistryReferrers(self._transport, self._name)
 
     def __enter__(self) -> Self:
         return self
@@ -173,6 +176,16 @@ class Repository:
         ):
             pass
         return False
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """Return what refers to the object ``subject`` (see ``ReferrerPlace``)."""
+        return self._referrers.listed(subject, artifact_type)
+
+    def write_referrers(self, subject: Digest, referrers: Sequence[Referrer]) -> None:
+        """Write manifests whose subject that is, and list them (see ``ReferrerPlace``)."""
+        self._referrers.write(subject, referrers)
 
     def _is_there(self, path: str, accept: str, name: str) -> bool:
         what = f"The registry cannot be asked for {name}."
