@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ocistacks.cli.options import (
+    AttestationsOption,
     BuilderOptions,
     InsecureOption,
     SettingsOptions,
@@ -32,6 +33,7 @@ def push(
             "setting repository.",
         ),
     ] = None,
+    attestations: AttestationsOption = True,
     insecure: InsecureOption = False,
 ) -> None:
     """Send a stack to a registry or an image layout; nothing that is there already is sent."""
@@ -44,13 +46,17 @@ def push(
     target = parse_reference(reference) if reference is not None else None
     with stack_session(spec, settings=settings, flags=builder.flags(), talk=talk) as session:
         target = target or _of_settings(session.stack)
-        sent = send_stack(session, session.build(), target, insecure=insecure)
+        sent = send_stack(session, session.build(), target, insecure=insecure, attest=attestations)
     summary = sent.summary
     typer.echo(
         f"{target}@{sent.digest}: sent {summary.sent_blobs} blobs ({size(summary.sent_bytes)}), "
         f"{summary.mounted_blobs} mounted ({size(summary.mounted_bytes)}), "
         f"{summary.present_blobs} were there ({size(summary.present_bytes)})"
     )
+    if sent.attestations is not None:
+        typer.echo(
+            f"attestations: sent {sent.attestations.sent}, {sent.attestations.present} were there"
+        )
     for name in sent.image_tags:
         typer.echo(f"application image: {name}")
 

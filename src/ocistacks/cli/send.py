@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 from ocistacks.errors import AuthError, NotFoundError, TransferError, UsageError
 from ocistacks.oci.assemble_stack import StackObjects, assemble_stack
 from ocistacks.oci.assembled_source import AssembledSource
+from ocistacks.oci.attestations import attach
 from ocistacks.oci.base_image import SETTING_HINT, read_base_image
 from ocistacks.oci.open import open_sink, open_source
 from ocistacks.oci.transfer import copy_objects
+from ocistacks.registry import media_types
 from ocistacks.registry.reference import (
     DEFAULT_TAG,
     LayoutReference,
     RegistryReference,
     parse_reference,
 )
+from ocistacks.registry.retry import retried
 from ocistacks.spec.settings import NO_BASE_IMAGE
 
 if TYPE_CHECKING:
@@ -26,15 +29,20 @@ if TYPE_CHECKING:
     from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.cli.session import StackSession
     from ocistacks.digests import Digest
+    from ocistacks.oci.attestations import Attestation, AttestationSummary
     from ocistacks.oci.transfer import TransferSummary
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SentStack:
-    """A stack that was sent: the digest of its index, and the names of its application images."""
+    """A stack that was sent: the digest of its index, and the names of its application images.
+
+    ``attestations`` is None where none were wanted.
+    """
 
     digest: Digest
     summary: TransferSummary
+    attestations: AttestationSummary | None
     image_tags: tuple[str, ...]
 
 
@@ -45,11 +53,12 @@ def send_stack(
     *,
     insecure: bool = False,
     needs_images: bool = True,
+    attest: bool = True,
 ) -> SentStack:
     """Send the objects of a built stack; its tag moves last, when all else is there.
 
-    Without ``needs_images``, a default base image that cannot be had is a warning, and there are no
-    application images then.
+    With ``attest``, SBOMs and provenance go with them. Without ``needs_images``, a default base
+    image that cannot be had is a warning, and there are no application images then.
 
     Raises:
         OcistacksError: of any kind; the tag has not moved then.
@@ -80,22 +89,34 @@ def send_stack(
             store=session.store,
             base=base_source,
         )
+        attestations = None
+        if attest:
+            # The library for SBOMs takes 0.2 s to be imported.
+            from ocistacks.oci.attest_stack import stack_attestations
+
+            attestations = stack_attestations(layers, objects, bases)
         sink = opened.enter_context(open_sink(target, environment=environment, insecure=insecure))
         shared = _layer_repository(session, target)
         if shared is not None and objects.artifacts:
-            _share_layers(session, source, objects, shared, insecure=insecure)
+            of_layers = attestations.of_layers if attestations is not None else ()
+            _share_layers(session, source, objects, shared, of_layers, insecure=insecure)
         summary = copy_objects(
             source,
             sink,
             objects.index.descriptor,
-            tag=target.tag,
             extra_tags=objects.tags,
             mount_from=shared.repository if shared is not None else None,
             reporter=session.reporter,
         )
+        attached = attach(attestations.all, sink) if attestations is not None else None
+        # Behind the attestations, which some registries take for objects alone that they have.
+        retried(
+            lambda: sink.write_manifest(objects.index.index, media_types.IMAGE_INDEX, target.tag)
+        )
     return SentStack(
         digest=objects.index.descriptor.digest,
         summary=summary,
+        attestations=attached,
         image_tags=tuple(
             f"{_without_tag(target)}:{tag}" for tag in objects.tags if not tag.startswith("input-")
         ),
@@ -125,6 +146,7 @@ def _share_layers(
     source: AssembledSource,
     objects: StackObjects,
     shared: RegistryReference,
+    attestations: Sequence[Attestation],
     *,
     insecure: bool,
 ) -> None:
@@ -138,6 +160,7 @@ def _share_layers(
             extra_tags={tag: digest for tag, digest in objects.tags.items() if digest in artifacts},
             reporter=session.reporter,
         )
+        attach(attestations, sink)
 
 
 def _base_reference(name: str) -> LayoutReference | RegistryReference:

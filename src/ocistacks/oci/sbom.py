@@ -132,9 +132,10 @@ def _cpe(python: PythonInput) -> str | None:
 
 
 def _base_component(base: BaseImage) -> Component:
+    is_local = base.name.startswith("oci:")  # a folder's name says nothing on another machine
     return Component(
         type=ComponentType.CONTAINER,
-        name=base.name,
+        name="base image" if is_local else base.name,
         bom_ref=base.digest,
         hashes=_hashes(base.digest),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -152,6 +153,13 @@ def test_an_application_tells_all_layers_and_the_base(described, base):
         if property_["name"] == "dev.ocistacks.layer.install-target"
     ]
     assert sorted(places) == ["cpython-3.13", "framework-a,b%"]  # one wheel in two layers
+
+
+def test_a_base_from_a_folder_is_told_without_the_folder(described, base):
+    here = dataclasses.replace(base, name="oci:/home/somebody/base")
+    content = application_sbom(described, here)
+    assert ("container", "base image", None, base.digest.hex) in found(content)
+    assert b"somebody" not in content
 
 
 def test_an_application_without_a_base_or_wheels_is_valid(described):
