@@ -20,6 +20,7 @@ from ocistacks.cli.publish import publish
 from ocistacks.cli.pull import pull
 from ocistacks.cli.push import push
 from ocistacks.cli.run import run
+from ocistacks.cli.sbom import sbom
 from ocistacks.cli.schema import schema
 from ocistacks.cli.show import show
 from ocistacks.cli.wheels import wheels
@@ -39,7 +40,7 @@ app = typer.Typer(
         "default_map": _UNSET,
     },
 )
-COMMANDS = (show, wheels, lock, build, publish, local_export, push, pull, run, schema)
+COMMANDS = (show, wheels, lock, build, publish, local_export, push, pull, run, sbom, schema)
 for command in COMMANDS:
     app.command()(grouped(command))
 app.add_typer(builder, name="builder")

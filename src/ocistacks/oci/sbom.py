@@ -24,6 +24,7 @@ from packageurl import PackageURL
 from ocistacks.blob.model import MODIFICATION_TIME
 from ocistacks.canonical_json import canonical_json
 from ocistacks.oci import annotations as keys
+from ocistacks.oci.read_sbom import TOOL
 from ocistacks.spec.names import LayerKind
 
 if TYPE_CHECKING:
@@ -160,9 +161,7 @@ def _document(subject: Component, components: Iterable[Component]) -> bytes:
             component=subject,
             timestamp=datetime.fromtimestamp(MODIFICATION_TIME, UTC),
             tools=ToolRepository(
-                components=[
-                    Component(type=ComponentType.APPLICATION, name="ocistacks", bom_ref="ocistacks")
-                ]
+                components=[Component(type=ComponentType.APPLICATION, name=TOOL, bom_ref=TOOL)]
             ),
         ),
         components=components,
