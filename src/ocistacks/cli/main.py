@@ -23,6 +23,7 @@ from ocistacks.cli.publish import publish
 from ocistacks.cli.pull import pull
 from ocistacks.cli.push import push
 from ocistacks.cli.run import run
+from ocistacks.cli.sbom import sbom
 from ocistacks.cli.schema import schema
 from ocistacks.cli.show import show
 from ocistacks.cli.store import store
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(show, wheels, lock, build, publish, local_export),
-    *(push, pull, run, inspect, diff, copy, schema),
+    *(push, pull, run, inspect, diff, copy, sbom, schema),
 )
 for command in COMMANDS:
     app.command()(grouped(command))

@@ -70,6 +70,13 @@ CleanOption = Annotated[
 InsecureOption = Annotated[
     bool, typer.Option("--insecure", help="Speak plain HTTP also to a host that is not loopback.")
 ]
+AttestationsOption = Annotated[
+    bool,
+    typer.Option(
+        "--attestations/--no-attestations",
+        help="Send SBOMs and provenance with the layers and images.",
+    ),
+]
 PlatformOption = Annotated[
     Platform | None, typer.Option("--platform", help="Another platform than this machine's.")
 ]
@@ -323,6 +330,7 @@ class PublishingOptions:
     layout: Annotated[
         bool, typer.Option("--layout/--no-layout", help="Write an OCI image layout, too.")
     ] = True
+    attestations: AttestationsOption = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,13 @@ def publish_selected(
     )
     layout = LayoutReference(folder=output / LAYOUT_FOLDER, tag="latest")
     sent = (
-        send_stack(session, session.present(built), layout, needs_images=False)
+        send_stack(
+            session,
+            session.present(built),
+            layout,
+            needs_images=False,
+            attest=options.attestations,
+        )
         if options.layout
         else None
     )

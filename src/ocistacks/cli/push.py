@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ocistacks.cli.options import (
+    AttestationsOption,
     BuilderOptions,
     InsecureOption,
     PlanOptions,
@@ -34,6 +35,7 @@ def push(
             "setting repository.",
         ),
     ] = None,
+    attestations: AttestationsOption = True,
     insecure: InsecureOption = False,
 ) -> None:
     """Send a stack to a registry or an image layout; nothing that is there already is sent."""
@@ -52,13 +54,17 @@ def push(
             planned = plan_sending(session, session.build(), target, insecure=insecure)
             print_plans(planned.transfers, digest=planned.digest, as_json=plan.json)
             return
-        sent = send_stack(session, session.build(), target, insecure=insecure)
+        sent = send_stack(session, session.build(), target, insecure=insecure, attest=attestations)
     summary = sent.summary
     typer.echo(
         f"{target}@{sent.digest}: sent {summary.sent_blobs} blobs ({size(summary.sent_bytes)}), "
         f"{summary.mounted_blobs} mounted ({size(summary.mounted_bytes)}), "
         f"{summary.present_blobs} were there ({size(summary.present_bytes)})"
     )
+    if sent.attestations is not None:
+        typer.echo(
+            f"attestations: sent {sent.attestations.sent}, {sent.attestations.present} were there"
+        )
     for name in sent.image_tags:
         typer.echo(f"application image: {name}")
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from ocistacks.cli.console import ConsoleReporter
     from ocistacks.cli.options import TalkOptions
+    from ocistacks.oci.layout import ImageLayout
     from ocistacks.registry.reference import LayoutReference, RegistryReference
-    from ocistacks.registry.source import ObjectSource
+    from ocistacks.registry.repository import Repository
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +27,7 @@ class RemoteStack:
     """A stack that a reference names, and this machine's side."""
 
     reference: LayoutReference | RegistryReference
-    source: ObjectSource
+    source: ImageLayout | Repository
     store: Store
     reporter: ConsoleReporter
     environment: Mapping[str, str]

@@ -10,16 +10,19 @@ from ocistacks.cli.plans import PlannedTransfer
 from ocistacks.errors import AuthError, NotFoundError, TransferError, UsageError
 from ocistacks.oci.assemble_stack import StackObjects, assemble_stack
 from ocistacks.oci.assembled_source import AssembledSource
+from ocistacks.oci.attestations import attach
 from ocistacks.oci.base_image import SETTING_HINT, read_base_image
 from ocistacks.oci.open import open_sink, open_source
 from ocistacks.oci.transfer import copy_objects, plan_copy
 from ocistacks.oci.transfer_plan import MountSource
+from ocistacks.registry import media_types
 from ocistacks.registry.reference import (
     DEFAULT_TAG,
     LayoutReference,
     RegistryReference,
     parse_reference,
 )
+from ocistacks.registry.retry import retried
 from ocistacks.spec.settings import NO_BASE_IMAGE
 
 if TYPE_CHECKING:
@@ -28,17 +31,23 @@ if TYPE_CHECKING:
     from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.cli.session import StackSession
     from ocistacks.digests import Digest
+    from ocistacks.oci.assemble import BaseImage
+    from ocistacks.oci.attestations import AttestationSink, AttestationSummary
     from ocistacks.oci.transfer import TransferSummary
     from ocistacks.oci.transfer_plan import TransferPlan
-    from ocistacks.registry.source import ObjectSink
+    from ocistacks.platforms import Platform
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SentStack:
-    """A stack that was sent: the digest of its index, and the names of its application images."""
+    """A stack that was sent: the digest of its index, and the names of its application images.
+
+    ``attestations`` is None where none were wanted.
+    """
 
     digest: Digest
     summary: TransferSummary
+    attestations: AttestationSummary | None
     image_tags: tuple[str, ...]
 
 
@@ -54,6 +63,7 @@ class PlannedStack:
 class _Assembled:
     objects: StackObjects
     source: AssembledSource
+    bases: Mapping[Platform, BaseImage]
 
     @property
     def layer_tags(self) -> Mapping[str, str]:
@@ -69,11 +79,12 @@ def send_stack(
     *,
     insecure: bool = False,
     needs_images: bool = True,
+    attest: bool = True,
 ) -> SentStack:
     """Send the objects of a built stack; its tag moves last, when all else is there.
 
-    Without ``needs_images``, a default base image that cannot be had is a warning, and there are no
-    application images then.
+    With ``attest``, SBOMs and provenance go with them. Without ``needs_images``, a default base
+    image that cannot be had is a warning, and there are no application images then.
 
     Raises:
         OcistacksError: of any kind; the tag has not moved then.
@@ -85,6 +96,12 @@ def send_stack(
         _open_layer_repository(session, assembled, target, insecure=insecure) as shared,
     ):
         objects = assembled.objects
+        attestations = None
+        if attest:
+            # The library for SBOMs takes 0.2 s to be imported.
+            from ocistacks.oci.attest_stack import stack_attestations
+
+            attestations = stack_attestations(layers, objects, assembled.bases)
         if shared is not None:
             copy_objects(
                 assembled.source,
@@ -93,18 +110,25 @@ def send_stack(
                 extra_tags=assembled.layer_tags,
                 reporter=session.reporter,
             )
+            if attestations is not None:
+                attach(attestations.of_layers, shared.sink)
         summary = copy_objects(
             assembled.source,
             sink,
             objects.index.descriptor,
-            tag=target.tag,
             extra_tags=objects.tags,
             mount_from=shared.mount_source() if shared is not None else None,
             reporter=session.reporter,
         )
+        attached = attach(attestations.all, sink) if attestations is not None else None
+        # Behind the attestations, which some registries take for objects alone that they have.
+        retried(
+            lambda: sink.write_manifest(objects.index.index, media_types.IMAGE_INDEX, target.tag)
+        )
     return SentStack(
         digest=objects.index.descriptor.digest,
         summary=summary,
+        attestations=attached,
         image_tags=tuple(
             f"{_without_tag(target)}:{tag}" for tag in objects.tags if not tag.startswith("input-")
         ),
@@ -189,7 +213,7 @@ def _assembled(
             store=session.store,
             base=base_source,
         )
-        yield _Assembled(objects=objects, source=source)
+        yield _Assembled(objects=objects, source=source, bases=bases)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,7 +222,7 @@ class _LayerRepository:
 
     name: str
     repository: str
-    sink: ObjectSink
+    sink: AttestationSink
 
     def mount_source(self, *, sent_before: TransferPlan | None = None) -> MountSource:
         """Return it as what blobs are mounted from, also those that a plan would send to it."""

@@ -1,7 +1,8 @@
 """OCI image layout on disk (image spec 1.1, image-layout.md), as a source and as a sink.
 
     oci-layout              says that the folder is one
-    index.json              what has a tag: org.opencontainers.image.ref.name
+    index.json              what has a tag: org.opencontainers.image.ref.name; and, without one,
+                            what refers to another object by its subject, as oras writes it
     blobs/sha256/HEX        everything, by digest
     .partial/HEX            what a run that broke off had of a large blob, for the next one
 
@@ -22,9 +23,10 @@ from ocistacks.errors import DigestError, NotFoundError, TargetError, TransferEr
 from ocistacks.files import atomic_file, link_or_copy, unwritable
 from ocistacks.oci import annotations as keys
 from ocistacks.registry import media_types
-from ocistacks.registry.model import Descriptor, Index, bound_document, read_kind
+from ocistacks.registry.model import Descriptor, Index, Manifest, bound_document, read_kind
 from ocistacks.registry.partial import write_over_runs
 from ocistacks.registry.reference import DEFAULT_TAG
+from ocistacks.registry.referrers import Referrer, of_type, referrers_tag, with_entries
 from ocistacks.registry.source import (
     CHUNK_BYTES,
     ResumableContent,
@@ -38,7 +40,7 @@ from ocistacks.registry.source import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -60,6 +62,7 @@ class ImageLayout:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._subjects: dict[Digest, Digest | None] = {}
 
     @classmethod
     def open(cls, folder: Path) -> ImageLayout:
@@ -249,6 +252,48 @@ class ImageLayout:
         write_over_runs(folder / descriptor.digest.hex, target, opened, mode=0o644)
         with suppress(OSError):  # another file is on its way there
             folder.rmdir()
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """Return what refers to the object ``subject`` (see ``ReferrerPlace``).
+
+        It stands in index.json, or in a list under the tag that registries without API have.
+        """
+        index = self._index()
+        listed = [
+            entry
+            for entry in index.manifests
+            if (entry.is_manifest or entry.is_index) and self._subject(entry) == subject
+        ]
+        for entry in index.manifests:
+            is_list = entry.annotation(keys.REFERENCE_NAME) == referrers_tag(subject)
+            if is_list and entry.is_index:
+                listed += Index.read(
+                    self.read_manifest(entry), where=self.describe(entry)
+                ).manifests
+        return of_type(listed, artifact_type)
+
+    def write_referrers(self, subject: Digest, referrers: Sequence[Referrer]) -> None:
+        """Write manifests whose subject that is, and list them (see ``ReferrerPlace``)."""
+        del subject  # stands in the manifests, where the readers of a layout look
+        for referrer in referrers:
+            if not self.has_blob(referrer.descriptor.digest):
+                self._write(self.blob_path(referrer.descriptor.digest), referrer.content)
+        with self._index_lock():
+            index = self._index()
+            changed = with_entries(index, (referrer.descriptor for referrer in referrers))
+            if changed is not index:
+                self._write(self.folder / _INDEX_FILE, changed.canonical())
+
+    def _subject(self, entry: Descriptor) -> Digest | None:
+        """Return the digest of what an entry refers to; bytes of a digest never change."""
+        if entry.digest not in self._subjects:
+            model: type[Manifest | Index] = Index if entry.is_index else Manifest
+            document = model.read(self.read_manifest(entry), where=self.describe(entry))
+            subject = document.subject
+            self._subjects[entry.digest] = subject.digest if subject is not None else None
+        return self._subjects[entry.digest]
 
     def _refuse_strangers(self) -> None:
         """Refuse a folder of somebody else's; what another process has begun is no stranger."""

@@ -12,7 +12,7 @@ from ocistacks.registry.reference import LayoutReference, RegistryReference
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ocistacks.registry.source import ObjectSink, ObjectSource
+    from ocistacks.registry.repository import Repository
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def open_source(
     *,
     environment: Mapping[str, str],
     insecure: bool = False,
-) -> Iterator[ObjectSource]:
+) -> Iterator[ImageLayout | Repository]:
     """Open what ``reference`` names for reading; ``insecure`` allows HTTP without TLS.
 
     Raises NotFoundError where a layout does not exist; a registry is not asked yet.
@@ -44,7 +44,7 @@ def open_sink(
     environment: Mapping[str, str],
     insecure: bool = False,
     dry_run: bool = False,
-) -> Iterator[ObjectSink]:
+) -> Iterator[ImageLayout | Repository]:
     """Open what ``reference`` names for writing; a layout that does not exist is made.
 
     With ``dry_run`` nothing is made, and the sink can be asked what it has.

@@ -14,6 +14,12 @@ LAYER_TAR: Final = "application/vnd.oci.image.layer.v1.tar"
 LAYER_TAR_GZIP: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 LAYER_TAR_ZSTD: Final = "application/vnd.oci.image.layer.v1.tar+zstd"
 
+SBOM: Final = "application/vnd.cyclonedx+json"
+PROVENANCE: Final = "application/vnd.in-toto+json"
+"""Both a document's type, and the type of the artifact that holds it (docs/attestations.md)."""
+EMPTY: Final = "application/vnd.oci.empty.v1+json"
+"""What the configuration of an artifact is that needs none (manifest.md, "Guidance")."""
+
 OCTET_STREAM: Final = "application/octet-stream"
 """What a blob is whose descriptor is not known."""
 

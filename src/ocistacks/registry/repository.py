@@ -22,6 +22,7 @@ from ocistacks.registry.parts import (
     range_headers,
 )
 from ocistacks.registry.reference import DEFAULT_TAG
+from ocistacks.registry.referrers import RegistryReferrers
 from ocistacks.registry.retry import retried
 from ocistacks.registry.source import (
     bound_part,
@@ -33,12 +34,13 @@ from ocistacks.registry.transport import Request, Transport
 from ocistacks.registry.upload import Uploader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     import requests
 
+    from ocistacks.registry.referrers import Referrer
     from ocistacks.registry.source import Content
 
 _OK, _CREATED, _ACCEPTED, _NO_CONTENT, _NOT_FOUND = 200, 201, 202, 204, 404
@@ -55,6 +57,7 @@ class Repository:
         self._transport = Transport(host, repository, environment=environment, insecure=insecure)
         self._uploader = Uploader(self._transport, self.has_blob)
         self._name = f"{host}/{repository}"
+        self._referrers = RegistryReferrers(self._transport, self._name)
 
     def __enter__(self) -> Self:
         return self
@@ -183,6 +186,16 @@ class Repository:
         ):
             pass
         return False
+
+    def referrers(
+        self, subject: Digest, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """Return what refers to the object ``subject`` (see ``ReferrerPlace``)."""
+        return self._referrers.listed(subject, artifact_type)
+
+    def write_referrers(self, subject: Digest, referrers: Sequence[Referrer]) -> None:
+        """Write manifests whose subject that is, and list them (see ``ReferrerPlace``)."""
+        self._referrers.write(subject, referrers)
 
     def _is_there(self, path: str, accept: str, name: str) -> bool:
         what = f"The registry cannot be asked for {name}."

@@ -11,7 +11,17 @@ from ocistacks.cli.main import COMMANDS
 
 # What the work of a command needs, and what a user who asks for help would wait for.
 HEAVY = {
-    *("docker", "dulwich", "fastcrc", "filelock", "oras", "packaging", "platformdirs", "pydantic"),
+    *(
+        "cyclonedx",
+        "docker",
+        "dulwich",
+        "fastcrc",
+        "filelock",
+        "oras",
+        "packaging",
+        "platformdirs",
+        "pydantic",
+    ),
     *("requests", "rich", "tomli_w", "tomllib", "uv", "zstandard", "asyncio", "ssl"),
 }
 HELPS = [

@@ -1,0 +1,226 @@
+"""Reading a blob through, without unpacking it: its tar's digest, and whether its tables fit.
+
+A puller that fetches single files trusts the table of contents, and one that fetches the whole blob
+the tar. Both must give the same files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from ocistacks.blob.decompression import decompress
+from ocistacks.blob.tar_header import BLOCK_SIZE
+from ocistacks.blob.tar_reader import TarStream, read_members
+from ocistacks.blob.toc import (
+    CHECKSUM_KEYS,
+    FOOTER_SIZE,
+    MAXIMUM_TOC_SIZE,
+    POSITION_KEYS,
+    Part,
+    TocEntry,
+    parse_footer,
+    parse_toc,
+)
+from ocistacks.blob.unpack import MAXIMUM_ENTRIES
+from ocistacks.digests import Digest
+from ocistacks.errors import UnsafeContentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ocistacks.blob.tree_shape import TreeEntry
+
+_POSITION = re.compile(r"(\d{1,15}):(\d{1,15}):(\d{1,15}):1")
+_EXECUTABLE_BIT = 0o100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TocPlace:
+    """Where a blob's annotations say that its table of contents lies, and its digest."""
+
+    part: Part
+    checksum: Digest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlobContents:
+    """What a blob holds: the tar stream's digest and size in bytes, and how many entries.
+
+    ``install_target`` is the one top folder, None where the tar has another form.
+    """
+
+    diff_id: Digest
+    uncompressed_size: int
+    file_count: int
+    install_target: str | None
+
+
+def toc_place(annotations: Mapping[str, str]) -> TocPlace:
+    """Return where the table of contents lies by a descriptor's annotations.
+
+    Raises:
+        DigestError: the digest is none.
+        UnsafeContentError: they do not tell it, or tell it in two ways.
+    """
+    positions = {annotations.get(key, "") for key in POSITION_KEYS} - {""}
+    checksums = {annotations.get(key, "") for key in CHECKSUM_KEYS} - {""}
+    found = _POSITION.fullmatch(next(iter(positions), ""))
+    if found is None or len(positions) != 1 or len(checksums) != 1:
+        raise _no_place(positions | checksums)
+    offset, size, uncompressed_size = map(int, found.groups())
+    if max(size, uncompressed_size) > MAXIMUM_TOC_SIZE:
+        raise _no_place(positions)
+    return TocPlace(
+        part=Part(offset=offset, size=size, uncompressed_size=uncompressed_size),
+        checksum=Digest(checksums.pop()),
+    )
+
+
+def read_contents(
+    chunks: Iterable[bytes], *, media_type: str, maximum_size: int, toc: TocPlace | None
+) -> BlobContents:
+    """Read a blob to its end, and compare its table of contents, if any, with its tar.
+
+    ``maximum_size`` bounds the bytes of the tar stream.
+
+    Raises:
+        DigestError: the table of contents is not the one that ``toc`` names.
+        UnsafeContentError: the blob cannot be unpacked, or its table lists other files.
+    """
+    source = _Source(chunks, toc.part if toc is not None else None)
+    tar = _HashedTar(decompress(source, media_type, maximum_size=maximum_size))
+    members = tuple(_hashed_members(tar))
+    source.drain()
+    if toc is not None:
+        source.require_footer(toc.part)
+        table = parse_toc(bytes(source.toc), toc.part.uncompressed_size, checksum=toc.checksum)
+        _compare(members, table.entries)
+    tops = {member.name.partition("/")[0] for member, _digest in members}
+    return BlobContents(
+        diff_id=Digest.from_hex(tar.hasher.hexdigest()),
+        uncompressed_size=tar.size,
+        file_count=len(members),
+        install_target=tops.pop() if len(tops) == 1 else None,
+    )
+
+
+class _Source:
+    """Compressed chunks on their way, of which the table of contents is kept."""
+
+    def __init__(self, chunks: Iterable[bytes], part: Part | None) -> None:
+        self._chunks = iter(chunks)
+        self._part = part
+        self._position = 0
+        self._end = b""
+        self.toc = bytearray()
+
+    def read(self, _size: int = -1, /) -> bytes:
+        return next(iter(self), b"")
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self._keep(chunk)
+            if chunk:
+                yield chunk
+
+    def drain(self) -> None:
+        """Read what a decompressor left, so that the whole blob was seen."""
+        for _chunk in self:
+            pass
+
+    def require_footer(self, part: Part) -> None:
+        """Refuse a blob whose own end names another table of contents than its annotations."""
+        footer = parse_footer(self._end)
+        if footer.toc != part:
+            raise UnsafeContentError(
+                "A blob's end names another table of contents than its annotations.",
+                found=str(footer.toc),
+                expected=str(part),
+            )
+
+    def _keep(self, chunk: bytes) -> None:
+        self._end = (self._end + chunk[-FOOTER_SIZE:])[-FOOTER_SIZE:]
+        start, self._position = self._position, self._position + len(chunk)
+        if self._part is not None:
+            first = max(self._part.offset - start, 0)
+            last = self._part.offset + self._part.size - start
+            if last > 0:
+                self.toc += chunk[first:last]
+
+
+class _HashedTar:
+    """A tar stream's buffers, hashed as they pass."""
+
+    def __init__(self, buffers: Iterator[bytes]) -> None:
+        self._buffers = buffers
+        self.hasher = hashlib.sha256()
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for buffer in self._buffers:
+            self.hasher.update(buffer)
+            self.size += len(buffer)
+            yield buffer
+
+
+def _hashed_members(tar: Iterable[bytes]) -> Iterator[tuple[TreeEntry, Digest]]:
+    stream = TarStream(tar)
+    for count, member in enumerate(read_members(stream)):
+        if count >= MAXIMUM_ENTRIES:
+            raise UnsafeContentError(
+                "An archive holds too many entries.", expected=f"at most {MAXIMUM_ENTRIES}"
+            )
+        hasher = hashlib.sha256()
+        for piece in stream.pieces(member.size):
+            hasher.update(piece)
+        stream.take(-member.size % BLOCK_SIZE)
+        yield member, Digest.from_hex(hasher.hexdigest())
+
+
+def _compare(members: Iterable[tuple[TreeEntry, Digest]], entries: Iterable[TocEntry]) -> None:
+    listed = (entry for entry in entries if entry.type != "chunk")
+    for hashed, entry in zip_longest(members, listed):
+        in_tar = _of_member(*hashed) if hashed is not None else "no entry"
+        in_table = _of_entry(entry) if entry is not None else "no entry"
+        if in_tar != in_table:
+            name = hashed[0].name if hashed is not None else entry.name
+            raise UnsafeContentError(
+                "A blob's table of contents lists other files than its tar holds.",
+                where=name,
+                found=f"in the table: {in_table}",
+                expected=f"as in the tar: {in_tar}",
+            )
+
+
+def _of_member(member: TreeEntry, digest: Digest) -> str:
+    mode = "executable " if member.executable else ""
+    return _described(mode, member.name, member.kind, member.size, digest, member.link_name)
+
+
+def _of_entry(entry: TocEntry) -> str:
+    mode = "executable " if entry.mode & _EXECUTABLE_BIT else ""
+    name = entry.name.removesuffix("/")
+    return _described(mode, name, entry.type, entry.size, entry.digest, entry.link_name)
+
+
+def _described(
+    mode: str, name: str, kind: str, size: int, digest: Digest | None, link_name: str
+) -> str:
+    """Return all that both tell of an entry, in one form; files that are empty need no digest."""
+    if kind in {"symlink", "hardlink"}:
+        return f"{kind} {name} to {link_name}"
+    if kind != "reg":
+        return f"{kind} {name}"
+    return f"{mode}file {name}, {size} bytes" + (f", {digest}" if size else "")
+
+
+def _no_place(found: set[str]) -> UnsafeContentError:
+    return UnsafeContentError(
+        "A layer's annotations do not tell where its table of contents lies.",
+        found="; ".join(sorted(found))[:300] or "nothing",
+        expected="one position, OFFSET:SIZE:UNCOMPRESSED:1, and one digest",
+    )

@@ -1,0 +1,95 @@
+"""The SBOMs and the provenance of a built stack: what `push` attaches to its objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ocistacks.oci import annotations as keys
+from ocistacks.oci.assemble_stack import describe_layer
+from ocistacks.oci.attestations import Attestation, attestation
+from ocistacks.oci.provenance import provenance_statement
+from ocistacks.oci.sbom import application_sbom, layer_sbom
+from ocistacks.registry import media_types
+from ocistacks.spec.model import lower_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ocistacks.builder.build_stack import BuiltLayer
+    from ocistacks.oci.assemble import Assembled, BaseImage
+    from ocistacks.oci.assemble_stack import StackObjects
+    from ocistacks.platforms import Platform
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StackAttestations:
+    """What is told of a stack: of its layer artifacts, and of its application images."""
+
+    of_layers: tuple[Attestation, ...]
+    of_images: tuple[Attestation, ...]
+
+    @property
+    def all(self) -> tuple[Attestation, ...]:
+        """Both."""
+        return (*self.of_layers, *self.of_images)
+
+
+def stack_attestations(
+    layers: Sequence[BuiltLayer], objects: StackObjects, bases: Mapping[Platform, BaseImage]
+) -> StackAttestations:
+    """Return an SBOM and a provenance statement of each layer, and an SBOM of each image.
+
+    ``objects`` were assembled of ``layers`` on ``bases``.
+    """
+    by_digest: dict[str, BuiltLayer] = {built.plan.input_digest: built for built in layers}
+    by_name = {
+        (built.plan.layer.environment_name, built.plan.request.platform): built for built in layers
+    }
+    return StackAttestations(
+        of_layers=tuple(
+            each
+            for artifact in objects.artifacts
+            for each in _of_layer(artifact, by_digest[_input_digest(artifact)])
+        ),
+        of_images=tuple(
+            _of_image(image, by_digest[_input_digest(image)], by_name, bases)
+            for image in objects.images
+        ),
+    )
+
+
+def _of_layer(artifact: Assembled, built: BuiltLayer) -> Iterator[Attestation]:
+    description, request = describe_layer(built).description, built.plan.request
+    target = request.install_target
+    sbom = layer_sbom(description, request)
+    yield attestation(artifact.descriptor, media_types.SBOM, sbom, title=f"{target}.cdx.json")
+    statement = provenance_statement(description, request, built.blob.digest, built.plan.materials)
+    yield attestation(
+        artifact.descriptor, media_types.PROVENANCE, statement, title=f"{target}.intoto.json"
+    )
+
+
+def _of_image(
+    image: Assembled,
+    application: BuiltLayer,
+    layers: Mapping[tuple[str, Platform], BuiltLayer],
+    bases: Mapping[Platform, BaseImage],
+) -> Attestation:
+    plan = application.plan
+    platform = plan.request.platform
+    lower = [layers[below.environment_name, platform] for below in lower_layers(plan.layer)]
+    sbom = application_sbom(
+        [
+            (describe_layer(built).description, built.plan.request)
+            for built in (*reversed(lower), application)
+        ],
+        bases[platform],
+    )
+    title = f"{plan.request.install_target}.image.cdx.json"
+    return attestation(image.descriptor, media_types.SBOM, sbom, title=title)
+
+
+def _input_digest(assembled: Assembled) -> str:
+    """Return what the layer of an artifact, or the application of an image, was built from."""
+    return (assembled.descriptor.annotations or {})[keys.LAYER_INPUT_DIGEST]

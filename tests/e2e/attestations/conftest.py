@@ -1,0 +1,193 @@
+"""A small stack whose wheels and Python a server on the loopback has, and its push."""
+
+import base64
+import contextlib
+import hashlib
+import http.server
+import io
+import json
+import threading
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+SPECIFICATION = """
+[[runtimes]]
+name = "cpython-3.13"
+python_implementation = "cpython@3.13.5"
+requirements = []
+
+[[frameworks]]
+name = "numbers"
+runtime = "cpython-3.13"
+requirements = ["counting", "measuring"]
+
+[[applications]]
+name = "demo"
+launch_module = "demo.py"
+frameworks = ["numbers"]
+requirements = ["saying"]
+
+[[applications]]
+name = "other"
+launch_module = "other.py"
+frameworks = ["numbers"]
+requirements = []
+
+[[tool.uv.index]]
+url = "{server}/simple"
+default = true
+
+[tool.ocistacks.python_sources."3.13.5"]
+linux_x86_64 = {{ url = "{server}/python.tar.zst", sha256 = "{python}" }}
+"""
+WHEELS = {"counting": "1.0", "measuring": "2.1", "saying": "0.3"}
+
+
+def make_wheel(name, version):
+    folder = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": f"VERSION = {version!r}\n",
+        f"{folder}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{folder}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    rows = []
+    for path, text in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
+        rows.append(f"{path},sha256={digest.decode()},{len(text)}\n")
+    files[f"{folder}/RECORD"] = "".join([*rows, f"{folder}/RECORD,,\n"])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, text in files.items():
+            archive.writestr(zipfile.ZipInfo(path), text)
+    return buffer.getvalue()
+
+
+@dataclass
+class Files:
+    """What the server has, by path; ``asked`` are the paths that were requested."""
+
+    url: str = ""
+    contents: dict[str, bytes] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def release(self, name, version):
+        filename = f"{name}-{version}-py3-none-any.whl"
+        content = make_wheel(name, version)
+        self.contents[f"/files/{filename}"] = content
+        entry = {
+            "filename": filename,
+            "url": f"{self.url}/files/{filename}",
+            "hashes": {"sha256": hashlib.sha256(content).hexdigest()},
+        }
+        meta = {"meta": {"api-version": "1.1"}, "name": name, "versions": [version]}
+        page = json.dumps({**meta, "files": [{**entry, "size": len(content)}]})
+        self.contents[f"/simple/{name}"] = page.encode()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        path = self.path.rstrip("/")
+        files = self.server.files
+        files.asked.append(path)
+        content = files.contents.get(path)
+        self.send_response(404 if content is None else 200)
+        if path.startswith("/simple/"):
+            self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content or b"")
+
+    do_HEAD = do_GET  # noqa: N815 - the name that the server asks for
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="session")
+def files(test_cache):
+    """The server; its Python is the one that the sklearn example's tests compiled."""
+    pin = json.loads(
+        (test_cache / "store" / "pythons" / "cpython-3.13.5-linux_x86_64-source.json").read_text()
+    )
+    served = Files()
+    archive = test_cache / "store" / "blobs" / "sha256" / pin["sha256"]
+    served.contents["/python.tar.zst"] = archive.read_bytes()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        server.files = served
+        served.url = f"http://127.0.0.1:{server.server_port}"
+        for name, version in WHEELS.items():
+            served.release(name, version)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield served
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def small_stack(command_line, files, tmp_path_factory):
+    """The specification, locked and built."""
+    folder = tmp_path_factory.mktemp("small") / "stack"
+    folder.mkdir()
+    python = hashlib.sha256(files.contents["/python.tar.zst"]).hexdigest()
+    spec = folder / "venvstacks.toml"
+    spec.write_text(SPECIFICATION.format(server=files.url, python=python))
+    (folder / "demo.py").write_text("import saying; print('demo', saying.VERSION)\n")
+    (folder / "other.py").write_text("import counting; print('other', counting.VERSION)\n")
+    command_line.succeed("lock", spec)
+    command_line.succeed("build", spec)
+    return spec
+
+
+@pytest.fixture(scope="session")
+def attested(command_line, small_stack, registry, base_layout):
+    """The reference of the pushed stack, application images and attestations included."""
+    reference = f"{registry}/e2e/attested:latest"
+    command_line.succeed("push", small_stack, reference, "--base-image", base_layout)
+    return reference
+
+
+@pytest.fixture
+def layout(command_line, small_stack, tmp_path):
+    """The stack in an image layout that a test may damage."""
+    folder = tmp_path / "layout"
+    command_line.succeed("push", small_stack, f"oci:{folder}:latest")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def registry_data(registry, tmp_path_factory):
+    """The folder in which the registry keeps its blobs."""
+    (folder,) = Path(tmp_path_factory.getbasetemp()).glob("registry*/data")
+    assert registry
+    return folder
+
+
+@pytest.fixture
+def damaged(registry_data):
+    """A function: within it, the registry's file of a digest has other bytes."""
+
+    @contextlib.contextmanager
+    def damage(digest, change):
+        hexadecimal = digest.removeprefix("sha256:")
+        path = (
+            registry_data
+            / "docker/registry/v2/blobs/sha256"
+            / hexadecimal[:2]
+            / hexadecimal
+            / "data"
+        )
+        before = path.read_bytes()
+        path.write_bytes(change(before))
+        try:
+            yield
+        finally:
+            path.write_bytes(before)
+
+    return damage
