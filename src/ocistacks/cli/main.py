@@ -14,6 +14,7 @@ from ocistacks import __version__
 from ocistacks.cli.build import build
 from ocistacks.cli.builder import builder
 from ocistacks.cli.groups import grouped
+from ocistacks.cli.k8s import k8s
 from ocistacks.cli.local_export import local_export
 from ocistacks.cli.lock import lock
 from ocistacks.cli.publish import publish
@@ -39,7 +40,7 @@ app = typer.Typer(
         "default_map": _UNSET,
     },
 )
-COMMANDS = (show, wheels, lock, build, publish, local_export, push, pull, run, schema)
+COMMANDS = (show, wheels, lock, build, publish, local_export, push, pull, run, k8s, schema)
 for command in COMMANDS:
     app.command()(grouped(command))
 app.add_typer(builder, name="builder")

@@ -12,7 +12,7 @@ from ocistacks.cli.main import COMMANDS
 # What the work of a command needs, and what a user who asks for help would wait for.
 HEAVY = {
     *("docker", "dulwich", "fastcrc", "filelock", "oras", "packaging", "platformdirs", "pydantic"),
-    *("requests", "rich", "tomli_w", "tomllib", "uv", "zstandard", "asyncio", "ssl"),
+    *("requests", "rich", "tomli_w", "tomllib", "uv", "yaml", "zstandard", "asyncio", "ssl"),
 }
 HELPS = [
     *([command.__name__.replace("_", "-"), "--help"] for command in COMMANDS),
