@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ocistacks.cli.options import InsecureOption, PlatformOption
+from ocistacks.cli.options import InsecureOption
 from ocistacks.kubernetes.model import DEFAULT_STORE_PATH, DEFAULT_USER, Kind, Mode
+from ocistacks.platforms import Platform
 
 if TYPE_CHECKING:
     from ocistacks.kubernetes.model import PinnedApplication, Workload
@@ -169,7 +170,10 @@ def k8s(
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[-- ARGS]", help="What the application is told.")
     ] = None,
-    platform: PlatformOption = None,
+    platform: Annotated[
+        Platform | None,
+        typer.Option("--platform", help="By default, whatever of Linux the application is for."),
+    ] = None,
     insecure: InsecureOption = False,
 ) -> None:
     """Print a manifest for Kubernetes that runs an application; everything in it is by digest."""

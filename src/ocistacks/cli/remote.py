@@ -39,17 +39,15 @@ def remote_stack(reference: str, *, insecure: bool, talk: TalkOptions) -> Iterat
         UsageError: it is no reference.
         NotFoundError: it names an image layout that does not exist.
     """
-    named = parse_reference(reference)
     reporter = talk.reporter()
     environment = dict(os.environ)
-    with (
-        reporter.live(),
-        open_source(named, environment=environment, insecure=insecure) as source,
-    ):
-        yield RemoteStack(
-            reference=named,
-            source=source,
-            store=Store.default(environment),
-            reporter=reporter,
-            environment=environment,
-        )
+    with reporter.live():
+        named = parse_reference(reference)
+        with open_source(named, environment=environment, insecure=insecure) as source:
+            yield RemoteStack(
+                reference=named,
+                source=source,
+                store=Store.default(environment),
+                reporter=reporter,
+                environment=environment,
+            )

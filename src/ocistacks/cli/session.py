@@ -246,10 +246,10 @@ def stack_session(
     """Give a session on the stack that ``spec`` describes, with progress shown until exit."""
     environment = dict(os.environ)
     reporter = talk.reporter()
-    stack = read_stack(spec, environment=environment, overrides=settings.overrides())
-    for warning in stack.warnings:
-        reporter.say(f"warning: {warning}")
     with reporter.live():
+        stack = read_stack(spec, environment=environment, overrides=settings.overrides())
+        for warning in stack.warnings:
+            reporter.say(f"warning: {warning}")
         yield StackSession(
             stack=stack,
             store=Store.default(environment),
