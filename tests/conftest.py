@@ -13,7 +13,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _START_SECONDS = 20.0
@@ -88,3 +88,54 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path
             stopped = process.poll() is not None
             assert not stopped and time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def restricted_faults() -> Callable[[dict[str, Any]], list[str]]:
+    """A function that tells what a PodSpec breaks of the restricted Pod Security profile.
+
+    Rule by rule after https://kubernetes.io/docs/concepts/security/pod-security-standards/, and
+    the read-only root and missing token that this project promises beside it.
+    """
+    return _restricted_faults
+
+
+_VOLUMES = {
+    *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image"),
+    *("persistentVolumeClaim", "projected", "secret"),
+}
+
+
+def _restricted_faults(spec: dict[str, Any]) -> list[str]:
+    pod = spec.get("securityContext", {})
+    faults = [name for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)]
+    for volume in spec.get("volumes", []):
+        faults += [f"volume {kind}" for kind in volume.keys() - {"name"} - _VOLUMES]
+    if pod.get("sysctls"):
+        faults.append("sysctls")
+    if spec.get("automountServiceAccountToken") is not False:
+        faults.append("service account token")
+    containers = [*spec.get("initContainers", []), *spec["containers"]]
+    for container in containers:
+        own = container.get("securityContext", {})
+        faults += [f"{container['name']}: {fault}" for fault in _container_faults(own, pod)]
+        if any("hostPort" in port for port in container.get("ports", [])):
+            faults.append(f"{container['name']}: hostPort")
+    return faults
+
+
+def _container_faults(own: dict[str, Any], pod: dict[str, Any]) -> list[str]:
+    capabilities = own.get("capabilities", {})
+    rules = {
+        "privileged": not own.get("privileged"),
+        "allowPrivilegeEscalation": own.get("allowPrivilegeEscalation") is False,
+        "capabilities": capabilities.get("drop") == ["ALL"]
+        and set(capabilities.get("add", [])) <= {"NET_BIND_SERVICE"},
+        "procMount": own.get("procMount", "Default") == "Default",
+        "runAsNonRoot": own.get("runAsNonRoot", pod.get("runAsNonRoot")) is True,
+        "runAsUser": own.get("runAsUser", pod.get("runAsUser")) not in {None, 0},
+        "seccompProfile": own.get("seccompProfile", pod.get("seccompProfile", {})).get("type")
+        in {"RuntimeDefault", "Localhost"},
+        "readOnlyRootFilesystem": own.get("readOnlyRootFilesystem") is True,
+    }
+    return [name for name, holds in rules.items() if not holds]

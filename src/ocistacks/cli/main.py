@@ -17,6 +17,7 @@ from ocistacks.cli.copy import copy
 from ocistacks.cli.diff import diff
 from ocistacks.cli.groups import grouped
 from ocistacks.cli.inspect import inspect
+from ocistacks.cli.k8s import k8s
 from ocistacks.cli.local_export import local_export
 from ocistacks.cli.lock import lock
 from ocistacks.cli.publish import publish
@@ -46,7 +47,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(show, wheels, lock, build, publish, local_export),
-    *(push, pull, run, inspect, diff, copy, sbom, schema),
+    *(push, pull, run, inspect, diff, copy, sbom, k8s, schema),
 )
 for command in COMMANDS:
     app.command()(grouped(command))

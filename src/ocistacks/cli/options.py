@@ -93,10 +93,23 @@ class TalkOptions:
         False
     )
 
+    log_format: Annotated[
+        Literal["text", "json"] | None,
+        typer.Option(
+            "--log-format",
+            envvar="OCISTACKS_LOG_FORMAT",
+            help="Progress as lines for a log, without bars, even on a terminal.",
+        ),
+    ] = None
+
     def reporter(self) -> ConsoleReporter:
         """Return the reporter for that."""
         from ocistacks.cli.console import ConsoleReporter
 
+        if self.log_format is not None:
+            from ocistacks.cli.log_lines import LineReporter
+
+            return LineReporter(self.log_format, quiet=self.quiet)
         return ConsoleReporter(quiet=self.quiet, verbose=self.verbose)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,11 @@ from ocistacks.cli.options import (
     ReferenceArgument,
     TalkOptions,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ocistacks.deploy.pull import PulledLayer
 
 
 def pull(
@@ -43,6 +48,9 @@ def pull(
             store=remote.store,
             reporter=remote.reporter,
         )
+    if talk.log_format == "json":
+        typer.echo(_as_json(folder, pulled, linked))
+        return
     print_table(
         ("LAYER", "", "SIZE", "FETCHED", "REUSED", "BLOB"),
         (
@@ -63,3 +71,19 @@ def pull(
         f"{folder}: {linked} of {len(pulled)} layers new; "
         f"fetched {size(fetched)}, {size(max(0, spared))} were not needed"
     )
+
+
+def _as_json(folder: Path, pulled: Sequence[PulledLayer], linked: int) -> str:
+    from ocistacks.cli.log_lines import json_line
+
+    layers = [
+        {
+            "layer": layer.listed.description.install_target,
+            "digest": layer.blob.digest,
+            "size": layer.blob.size,
+            "fetched": layer.fetched,
+            "reused": layer.reused,
+        }
+        for layer in pulled
+    ]
+    return json_line("pulled", folder=str(folder), new=linked, layers=layers)

@@ -41,19 +41,16 @@ def remote_stack(reference: str, *, insecure: bool, talk: TalkOptions) -> Iterat
         UsageError: it is no reference.
         NotFoundError: it names an image layout that does not exist.
     """
-    named = parse_reference(reference)
     reporter = talk.reporter()
     environment = dict(os.environ)
     store = Store.default(environment)
-    with (
-        shared(store.usage_path()),
-        reporter.live(),
-        open_source(named, environment=environment, insecure=insecure) as source,
-    ):
-        yield RemoteStack(
-            reference=named,
-            source=source,
-            store=store,
-            reporter=reporter,
-            environment=environment,
-        )
+    with shared(store.usage_path()), reporter.live():
+        named = parse_reference(reference)
+        with open_source(named, environment=environment, insecure=insecure) as source:
+            yield RemoteStack(
+                reference=named,
+                source=source,
+                store=store,
+                reporter=reporter,
+                environment=environment,
+            )

@@ -247,11 +247,11 @@ def stack_session(
     """Give a session on the stack that ``spec`` describes, with progress shown until exit."""
     environment = dict(os.environ)
     reporter = talk.reporter()
-    stack = read_stack(spec, environment=environment, overrides=settings.overrides())
-    for warning in stack.warnings:
-        reporter.say(f"warning: {warning}")
     store = Store.default(environment)
     with shared(store.usage_path()), reporter.live():
+        stack = read_stack(spec, environment=environment, overrides=settings.overrides())
+        for warning in stack.warnings:
+            reporter.say(f"warning: {warning}")
         yield StackSession(
             stack=stack,
             store=store,

@@ -51,7 +51,12 @@ def list_stack(
     Raises:
         NotFoundError: there is no such reference, it names no stack, or none for the platform.
     """
-    descriptor = source.resolve(target)
+    index = read_stack_index(source, source.resolve(target), where=where)
+    return listed_layers(index, platform, where=where)
+
+
+def read_stack_index(source: ObjectSource, descriptor: Descriptor, *, where: str) -> Index:
+    """Return the index that ``descriptor`` names; NotFoundError if it is a single image."""
     document = read_graph_document(source.read_manifest(descriptor), descriptor, where=where)
     if not isinstance(document, Index):
         raise NotFoundError(
@@ -60,7 +65,7 @@ def list_stack(
             found=document.artifact_type or document.config.media_type,
             expected="the index that `ocistacks push` writes",
         )
-    return listed_layers(document, platform, where=where)
+    return document
 
 
 def pull_layers(

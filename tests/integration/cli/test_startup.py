@@ -22,7 +22,7 @@ HEAVY = {
         "platformdirs",
         "pydantic",
     ),
-    *("requests", "rich", "tomli_w", "tomllib", "uv", "zstandard", "asyncio", "ssl"),
+    *("requests", "rich", "tomli_w", "tomllib", "uv", "yaml", "zstandard", "asyncio", "ssl"),
 }
 HELPS = [
     *([command.__name__.replace("_", "-"), "--help"] for command in COMMANDS),

@@ -1,0 +1,104 @@
+"""What a manifest is made of: the application, its images, and how it is to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ocistacks.platforms import Platform
+
+DEFAULT_STORE_PATH = "/var/lib/ocistacks"
+DEFAULT_USER = 65532
+"""The uid of distroless images' user `nonroot`."""
+
+
+class Mode(StrEnum):
+    """How an application's layers come into its pods."""
+
+    INIT = "init"
+    NODE = "node"
+    IMAGE_VOLUME = "image-volume"
+    IMAGE = "image"
+
+    @property
+    def pulls(self) -> bool:
+        """Whether an init container pulls the layers."""
+        return self in {Mode.INIT, Mode.NODE}
+
+
+class Kind(StrEnum):
+    """What runs the pods."""
+
+    POD = "pod"
+    DEPLOYMENT = "deployment"
+    JOB = "job"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PinnedLayer:
+    """A layer artifact, HOST/REPOSITORY@DIGEST, and its folder in a deployment."""
+
+    install_target: str
+    image: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PinnedApplication:
+    """An application of a stack as its registry has it now.
+
+    ``reference`` is what the user named, ``stack`` the same by digest. ``layers`` are those of each
+    of ``platforms``; ``image`` and ``base`` (the image that it stands on) are there where there is
+    one platform alone, and an application image for it.
+    """
+
+    reference: str
+    stack: str
+    name: str
+    install_target: str
+    launch_module: str
+    platforms: tuple[Platform, ...]
+    layers: tuple[tuple[PinnedLayer, ...], ...]
+    image: str | None = None
+    base: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Amounts:
+    """What a container asks of one resource, and the most that it gets; Kubernetes quantities."""
+
+    request: str
+    limit: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workload:
+    """How the application runs; the names and values are checked (see ``checks``)."""
+
+    name: str
+    kind: Kind = Kind.POD
+    namespace: str | None = None
+    replicas: int = 1
+    resources: tuple[tuple[str, Amounts], ...] = ()
+    pull_secrets: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    arguments: tuple[str, ...] = ()
+    user: int = DEFAULT_USER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Puller:
+    """The init container that pulls: its image by digest, and how it speaks."""
+
+    image: str
+    log_format: str = "text"
+    insecure: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeStore:
+    """Where a node's pods share their store: a folder of the node, or a claim to one."""
+
+    path: str = DEFAULT_STORE_PATH
+    claim: str | None = field(default=None)
