@@ -15,7 +15,6 @@ from ocistacks.digests import Digest
 from ocistacks.files import unwritable
 from ocistacks.store.inventory import files_below, last_used
 from ocistacks.store.records import read_record
-from ocistacks.store.store import remove_tree
 from ocistacks.store.targets import recorded_targets
 from ocistacks.store.usage import alone
 
@@ -103,7 +102,7 @@ class _Collection:
             size = sum(map(_freed, files_below(path)))
         if not self._dry_run:
             if path.is_dir() and not path.is_symlink():
-                remove_tree(path)
+                self._store.remove_folder(path)
             else:
                 path.unlink(missing_ok=True)
         relative = path.relative_to(self._store.root)

@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ocistacks.store.store import remove_tree
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -73,7 +71,7 @@ def repair_store(store: Store, audit: Audit) -> None:
     for fault in audit.faults:
         path = store.root / fault.path
         if path.is_dir() and not path.is_symlink():
-            remove_tree(path)
+            store.remove_folder(path)
         else:
             path.unlink(missing_ok=True)
     for folder in ("trees", "deployments"):
@@ -81,7 +79,7 @@ def repair_store(store: Store, audit: Audit) -> None:
             if any(
                 (status.st_dev, status.st_ino) in damaged for _path, status in _regular_files(tree)
             ):
-                remove_tree(tree)
+                store.remove_folder(tree)
 
 
 def _content_fault(store: Store, path: Path, task: Task) -> StoreFault | None:

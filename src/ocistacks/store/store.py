@@ -185,6 +185,11 @@ class Store:
         finally:
             remove_tree(folder)
 
+    def remove_folder(self, folder: Path) -> None:
+        """Remove one of the store's folders: its name at once, so that nobody sees a part of it."""
+        with self.temporary_folder() as temporary:
+            folder.rename(temporary / folder.name)
+
     @contextmanager
     def exclusively(self, name: str) -> Iterator[None]:
         """Let one process at a time pass for ``name``; a killed one lets go."""
