@@ -16,6 +16,7 @@ from ocistacks.cli.builder import builder
 from ocistacks.cli.groups import grouped
 from ocistacks.cli.local_export import local_export
 from ocistacks.cli.lock import lock
+from ocistacks.cli.login import login, logout
 from ocistacks.cli.publish import publish
 from ocistacks.cli.pull import pull
 from ocistacks.cli.push import push
@@ -40,7 +41,7 @@ app = typer.Typer(
     },
 )
 COMMANDS = (show, wheels, lock, build, publish, local_export, push, pull, run, schema)
-for command in COMMANDS:
+for command in (*COMMANDS, login, logout):
     app.command()(grouped(command))
 app.add_typer(builder, name="builder")
 

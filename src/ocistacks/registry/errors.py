@@ -55,7 +55,7 @@ def refused(response: requests.Response, what: str, *, has_credentials: bool) ->
             "the credentials that are kept for this registry do not allow it: log in as another "
             "user, or ask for access"
             if has_credentials
-            else "no credentials are kept for this registry: use `docker login` or `podman login`"
+            else "no credentials are kept for this registry: use `ocistacks login`"
         )
         return AuthError(what, where=where, found=found, hint=hint)
     if status == _NOT_FOUND:

@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 import uuid
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -70,8 +70,8 @@ class Fault:
 
     ``status`` answers without the registry; ``cut`` resets the connection after so many bytes of
     the answer, ``cut_request`` after so many of the request, ``lose_answer`` before the answer;
-    ``truncate`` ends it there as if all were well, ``stall`` does nothing there for ten seconds;
-    ``flip`` changes one byte; ``lies`` are headers of the answer.
+    ``truncate`` ends it there as if all were well, ``stall`` waits there for so many
+    ``stall_seconds``; ``flip`` changes one byte; ``lies`` are headers of the answer.
     """
 
     verb: str
@@ -86,6 +86,7 @@ class Fault:
     truncate: int | None = None
     flip: int | None = None
     stall: int | None = None
+    stall_seconds: float = 10.0
     delay: float = 0.0
 
 
@@ -206,7 +207,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(0.1)  # a reset drops what the other side has not read yet
                 raise ConnectionResetError
             if fault.stall is not None and passed >= fault.stall:
-                self.server.released.wait(10)
+                self.server.released.wait(fault.stall_seconds)
             if fault.truncate is not None and passed >= fault.truncate:
                 self.close_connection = True
                 return
@@ -271,9 +272,15 @@ def serving(server):
 
 
 @pytest.fixture
-def proxy(registry):
-    with serving(FaultProxy(registry)) as proxy:
-        yield proxy
+def proxy_before():
+    """A function that starts a proxy before a registry."""
+    with ExitStack() as stack:
+        yield lambda host: stack.enter_context(serving(FaultProxy(host)))
+
+
+@pytest.fixture
+def proxy(proxy_before, registry):
+    return proxy_before(registry)
 
 
 @pytest.fixture
