@@ -96,6 +96,7 @@ class RegistryTokenClient:
                     headers=others,
                     auth=HeaderAuth(headers.get("Authorization")),
                     timeout=(CONNECT_SECONDS, READ_SECONDS),
+                    verify=self._session.verify,
                 )
             except requests.RequestException as error:
                 raise unreachable(error, verb, url, self._what) from error

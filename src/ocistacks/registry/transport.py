@@ -15,6 +15,7 @@ import requests
 from ocistacks.errors import AuthError, UnsafeContentError
 from ocistacks.http_session import CONNECT_SECONDS, READ_SECONDS, new_session
 from ocistacks.redaction import without_secrets
+from ocistacks.registry.certificates import certificates_of
 from ocistacks.registry.credentials import find_credentials
 from ocistacks.registry.errors import TemporaryError, refused, unreachable
 from ocistacks.registry.retry import Patience
@@ -73,14 +74,15 @@ class Transport:
             if is_hub and repository and "/" not in repository
             else repository
         )
-        self.plain = insecure or is_loopback(host)
+        certificates = certificates_of(host, environment)
+        self.plain = insecure or (is_loopback(host) and certificates is None)
         scheme = "http" if self.plain else "https"
         api = f"{scheme}://{_DOCKER_HUB_API if is_hub else host}/v2/"
         self.base_url = f"{api}{self.repository}/" if repository else api
         self._given = credentials
         self._insecure = insecure
         self._environment = environment
-        self._session = new_session(environment, attempts=1)
+        self._session = new_session(environment, attempts=1, certificates=certificates)
         # Some registries take a client that keeps cookies for a browser, and want more of them.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         if is_loopback(host):
@@ -164,6 +166,7 @@ class Transport:
                     stream=True,
                     timeout=(CONNECT_SECONDS, request.read_seconds or READ_SECONDS),
                     auth=HeaderAuth(authorization),
+                    verify=self._session.verify,  # else os.environ would come first
                 )
             except requests.RequestException as error:
                 raise unreachable(error, request.verb, request.url, what) from error
