@@ -7,11 +7,14 @@ import http.server
 import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 import uuid
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -196,7 +199,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _give_back(self, answer, fault):
         passed = 0
+        ends = [end for end in (fault.cut, fault.truncate) if end is not None]
         while piece := answer.read(PIECE):
+            piece = piece[: min(ends) - passed] if ends else piece
             if fault.flip is not None and passed <= fault.flip < passed + len(piece):
                 changed = bytearray(piece)
                 changed[fault.flip - passed] ^= 1
@@ -301,3 +306,21 @@ def keeping(registry):
 def quick(monkeypatch):
     """Pauses that are short."""
     monkeypatch.setattr("ocistacks.registry.retry.PAUSES_SECONDS", (0.01, 0.01, 0.01))
+
+
+@pytest.fixture
+def ocistacks(environment):
+    """A function that runs the command, and gives its exit code and its two outputs."""
+
+    def run(*arguments, given="", **more):
+        done = subprocess.run(
+            [Path(sys.executable).parent / "ocistacks", *arguments],
+            input=given,
+            capture_output=True,
+            text=True,
+            env={**environment, **more},
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run

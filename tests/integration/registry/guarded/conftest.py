@@ -7,7 +7,6 @@ import http.server
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -194,21 +193,3 @@ def write_config(environment):
         return path
 
     return write
-
-
-@pytest.fixture
-def ocistacks(environment):
-    """A function that runs the command, and gives its exit code and its two outputs."""
-
-    def run(*arguments, given="", **more):
-        done = subprocess.run(
-            [Path(sys.executable).parent / "ocistacks", *arguments],
-            input=given,
-            capture_output=True,
-            text=True,
-            env={**environment, **more},
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    return run
