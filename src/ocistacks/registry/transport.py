@@ -164,7 +164,11 @@ class Transport:
                     headers=dict(request.headers),
                     data=None if chunks is None else request.data(chunks),
                     stream=True,
-                    timeout=(CONNECT_SECONDS, request.read_seconds or READ_SECONDS),
+                    # The first is also how long a server may take nothing of a body.
+                    timeout=(
+                        READ_SECONDS if request.body_size else CONNECT_SECONDS,
+                        request.read_seconds or READ_SECONDS,
+                    ),
                     auth=HeaderAuth(authorization),
                     verify=self._session.verify,  # else os.environ would come first
                 )

@@ -74,7 +74,7 @@ class Fault:
     ``status`` answers without the registry; ``cut`` resets the connection after so many bytes of
     the answer, ``cut_request`` after so many of the request, ``lose_answer`` before the answer;
     ``truncate`` ends it there as if all were well, ``stall`` waits there for so many
-    ``stall_seconds``; ``flip`` changes one byte; ``lies`` are headers of the answer.
+    ``stall_seconds``; ``flip`` changes one byte; ``lies`` are headers of the answer, None for none.
     """
 
     verb: str
@@ -82,7 +82,7 @@ class Fault:
     times: int = 1
     status: int | None = None
     body: bytes = b""
-    lies: dict[str, str] = field(default_factory=dict)
+    lies: dict[str, str | None] = field(default_factory=dict)
     cut: int | None = None
     cut_request: int | None = None
     lose_answer: bool = False
@@ -194,7 +194,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _answer(self, status, headers):
         self.send_response_only(status)
         for name, value in headers.items():
-            self.send_header(name, value)
+            if value is not None:
+                self.send_header(name, value)
         self.end_headers()
 
     def _give_back(self, answer, fault):

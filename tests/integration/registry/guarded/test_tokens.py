@@ -76,15 +76,16 @@ def test_a_download_goes_on_with_a_new_token(
     assert len(token_server.asked) == 2
 
 
-def test_an_upload_ends_with_a_new_token(
-    guarded_proxy, token_server, repository_name, environment, describe, content, opener
+@pytest.mark.parametrize("verb", ["PATCH", "PUT"])
+def test_an_upload_goes_on_with_a_new_token(
+    guarded_proxy, token_server, repository_name, environment, describe, content, opener, verb
 ):
     token_server.seconds = 2
-    guarded_proxy.add("PUT", "/uploads/", delay=3)
+    guarded_proxy.add(verb, "/uploads/", delay=3)
     with Repository(guarded_proxy.host, repository_name, environment=environment) as opened:
         opened.write_blob(describe(content), opener(content))
         assert read_blob(opened, describe(content)) == content
-    assert [seen.verb for seen in guarded_proxy.log].count("PUT") == 2
+    assert [seen.verb for seen in guarded_proxy.log].count(verb) == 2
 
 
 @pytest.mark.parametrize(
