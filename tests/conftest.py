@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-import urllib.request
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 _START_SECONDS = 20.0
@@ -55,22 +56,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve Debian's docker-registry, empty; give its HOST:PORT."""
-    program = shutil.which("docker-registry")
-    assert program, "these tests need docker-registry (Debian package docker-registry)"
-    folder = tmp_path_factory.mktemp("registry")
-    port = _free_port()
-    configuration = folder / "config.yml"
-    configuration.write_text(_CONFIGURATION.format(root=folder / "data", port=port))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", configuration], stdout=log, stderr=log)
-    try:
-        _wait_until_it_answers(process, f"http://127.0.0.1:{port}/v2/", folder / "log")
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+def start_registry(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., AbstractContextManager[str]]:
+    """Return a function that serves Debian's docker-registry, empty, and gives its HOST:PORT.
+
+    ``more`` is added to its configuration, ``tls`` what stands below http.tls there.
+    """
+
+    @contextmanager
+    def serving(more: str = "", tls: str = "") -> Iterator[str]:
+        program = shutil.which("docker-registry")
+        assert program, "these tests need docker-registry (Debian package docker-registry)"
+        folder = tmp_path_factory.mktemp("registry")
+        port = _free_port()
+        configuration = folder / "config.yml"
+        text = _CONFIGURATION.format(root=folder / "data", port=port)
+        configuration.write_text(text + (f"  tls:\n{tls}" if tls else "") + more)
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen([program, "serve", configuration], stdout=log, stderr=log)
+        try:
+            _wait_until_it_listens(process, port, folder / "log")
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+    return serving
+
+
+@pytest.fixture(scope="session")
+def registry(start_registry: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
+    """Serve a registry that asks nobody who they are; give its HOST:PORT."""
+    with start_registry() as host:
+        yield host
 
 
 def _free_port() -> int:
@@ -78,11 +97,11 @@ def _free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with socket.create_connection(("127.0.0.1", port), timeout=2):
                 return
         except OSError:
             stopped = process.poll() is not None

@@ -19,7 +19,7 @@ _COPY_BYTES = 1 << 20
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """Give a stream whose content becomes ``path`` on a clean exit, and vanishes on any other.
 
     Raises:
@@ -33,7 +33,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except OSError as error:
         if error.errno is None:
@@ -42,6 +42,13 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(FileNotFoundError):
             Path(temporary).unlink()
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[IO[bytes]]:
+    """Do as ``atomic_file`` does, for what nobody else may read; a link stays one."""
+    with atomic_file(path.resolve(), mode=0o600) as stream:
+        yield stream
 
 
 def write_text_atomically(path: Path, text: str) -> None:

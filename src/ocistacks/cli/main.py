@@ -20,6 +20,7 @@ from ocistacks.cli.inspect import inspect
 from ocistacks.cli.k8s import k8s
 from ocistacks.cli.local_export import local_export
 from ocistacks.cli.lock import lock
+from ocistacks.cli.login import login, logout
 from ocistacks.cli.publish import publish
 from ocistacks.cli.pull import pull
 from ocistacks.cli.push import push
@@ -49,7 +50,7 @@ COMMANDS = (
     *(show, wheels, lock, build, publish, local_export),
     *(push, pull, run, inspect, diff, copy, sbom, k8s, schema),
 )
-for command in COMMANDS:
+for command in (*COMMANDS, login, logout):
     app.command()(grouped(command))
 app.add_typer(builder, name="builder")
 app.add_typer(store, name="store")

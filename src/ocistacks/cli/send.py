@@ -22,7 +22,6 @@ from ocistacks.registry.reference import (
     RegistryReference,
     parse_reference,
 )
-from ocistacks.registry.retry import retried
 from ocistacks.spec.settings import NO_BASE_IMAGE
 
 if TYPE_CHECKING:
@@ -122,9 +121,7 @@ def send_stack(
         )
         attached = attach(attestations.all, sink) if attestations is not None else None
         # Behind the attestations, which some registries take for objects alone that they have.
-        retried(
-            lambda: sink.write_manifest(objects.index.index, media_types.IMAGE_INDEX, target.tag)
-        )
+        sink.write_manifest(objects.index.index, media_types.IMAGE_INDEX, target.tag)
     return SentStack(
         digest=objects.index.descriptor.digest,
         summary=summary,

@@ -17,7 +17,6 @@ from ocistacks.oci import annotations as keys
 from ocistacks.registry import media_types
 from ocistacks.registry.model import Descriptor, Manifest, read_graph_document
 from ocistacks.registry.referrers import Referrer, ReferrerPlace
-from ocistacks.registry.retry import retried
 from ocistacks.registry.source import ObjectSink, ObjectSource, read_blob
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ def _missing(
 
 def _write(sink: AttestationSink, descriptor: Descriptor, content: bytes) -> None:
     if not sink.has_blob(descriptor.digest):
-        retried(lambda: sink.write_blob(descriptor, lambda: nullcontext(iter((content,)))))
+        sink.write_blob(descriptor, lambda: nullcontext(iter((content,))))
 
 
 def _read(

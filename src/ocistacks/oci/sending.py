@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ocistacks.oci import annotations as keys
-from ocistacks.registry.retry import retried
 from ocistacks.registry.source import FileSink, FileSource, ResumableSource
 
 if TYPE_CHECKING:
@@ -64,16 +63,14 @@ class BlobSender:
     def _send(self, blob: Descriptor) -> bool:
         """Bring one blob to the sink; True where it was mounted."""
         mount_from = self._mounts.get(blob.digest)
-        if mount_from is not None and retried(
-            lambda: self._sink.mount_blob(blob.digest, mount_from), sleep=self._stopped.wait
-        ):
+        if mount_from is not None and self._sink.mount_blob(blob.digest, mount_from):
             return True
         label = blob.annotation(keys.TITLE) or f"blob {blob.digest.short}"
         with self._reporter.task(label, total=blob.size) as task:
             if not self._shared(blob, task):
                 kind = _Resumable if isinstance(self._source, ResumableSource) else _Watched
                 content = kind(self._source, blob, task, self._stopped)
-                retried(lambda: self._sink.write_blob(blob, content), sleep=self._stopped.wait)
+                self._sink.write_blob(blob, content)
         return False
 
     def _shared(self, blob: Descriptor, task: Task) -> bool:

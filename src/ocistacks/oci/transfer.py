@@ -2,7 +2,7 @@
 
 The plan is made first: what the sink lacks. Then blobs go in parallel, manifests after their
 blobs, indexes after their manifests, and the tag moves last, so that a reader of the tag never
-meets a hole. What fails for a moment is tried again; a wrong blob stays nowhere.
+meets a hole. A wrong blob stays nowhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from ocistacks.oci.sending import BlobSender
 from ocistacks.oci.transfer_plan import TransferPlan
 from ocistacks.registry.model import Manifest
 from ocistacks.registry.reference import is_tag
-from ocistacks.registry.retry import retried
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -220,7 +219,7 @@ def _write_manifests(
 
 
 def _write(sink: ObjectSink, manifest: GraphManifest, tag: str | None) -> None:
-    retried(lambda: sink.write_manifest(manifest.content, manifest.descriptor.media_type, tag))
+    sink.write_manifest(manifest.content, manifest.descriptor.media_type, tag)
 
 
 def _of(plan: TransferPlan, descriptor: Descriptor) -> GraphManifest:

@@ -94,7 +94,7 @@ class Download:
             response = self._send(request, (PARTIAL_CONTENT, *WITHOUT_RANGES))
             if response.status_code == PARTIAL_CONTENT:
                 check_part_answer(response, self._blob, start, size, self._what)
-                self._chunks = received_chunks(response, self._url, self._what)
+                self._chunks = received_chunks(response, self._url, self._what, size=size)
                 return
             self._has_ranges = False
             if response.status_code != _OK:
@@ -104,7 +104,8 @@ class Download:
         else:
             request = Request(verb="GET", url=self._url, headers={"Accept-Encoding": "identity"})
             response = self._send(request, (_OK,))
-        self._chunks = without_first(received_chunks(response, self._url, self._what), start)
+        whole = received_chunks(response, self._url, self._what, size=self._blob.size)
+        self._chunks = without_first(whole, start)
 
     def _send(self, request: Request, expected: tuple[int, ...]) -> requests.Response:
         return self._answer.enter_context(
@@ -114,16 +115,24 @@ class Download:
         )
 
 
-def received_chunks(response: requests.Response, url: str, what: str) -> Iterator[bytes]:
-    """Yield an answer's body.
+def received_chunks(
+    response: requests.Response, url: str, what: str, *, size: int | None = None
+) -> Iterator[bytes]:
+    """Yield an answer's body, which should be ``size`` bytes long.
 
     Raises:
         TemporaryError: it breaks off.
     """
+    received = 0
     try:
-        yield from response.iter_content(CHUNK_BYTES)
+        for chunk in response.iter_content(CHUNK_BYTES):
+            received += len(chunk)
+            yield chunk
     except requests.RequestException as error:
         raise interrupted(error, url, what) from error
+    is_delimited = {"Content-Length", "Transfer-Encoding"} & response.headers.keys()
+    if size is not None and received < size and not is_delimited:
+        raise interrupted(EOFError(f"{received} bytes of {size}"), url, what)
 
 
 def without_first(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:

@@ -55,7 +55,7 @@ def refused(response: requests.Response, what: str, *, has_credentials: bool) ->
             "the credentials that are kept for this registry do not allow it: log in as another "
             "user, or ask for access"
             if has_credentials
-            else "no credentials are kept for this registry: use `docker login` or `podman login`"
+            else "no credentials are kept for this registry: use `ocistacks login`"
         )
         return AuthError(what, where=where, found=found, hint=hint)
     if status == _NOT_FOUND:
@@ -76,7 +76,7 @@ def unreachable(error: Exception, verb: str, url: str, what: str) -> TransferErr
         what,
         where=f"{verb} {without_secrets(url)}",
         found=_plain_reason(error),
-        hint="check the host's name, the network and proxy settings, then try again",
+        hint=_way_out(_innermost(error)),
     )
 
 
@@ -90,11 +90,22 @@ def interrupted(error: Exception, url: str, what: str) -> TemporaryError:
     )
 
 
+def _way_out(inner: BaseException) -> str:
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return (
+            "let OCISTACKS_CA_BUNDLE name the CA's certificate, or put it into "
+            "/etc/docker/certs.d/HOST as ca.crt"
+        )
+    if getattr(inner, "reason", None) == "WRONG_VERSION_NUMBER":
+        return "the server speaks no TLS: check the port, or use --insecure for plain HTTP"
+    return "check the host's name, the network and proxy settings, then try again"
+
+
 def _may_pass(error: Exception) -> bool:
     """Whether another attempt may reach the server; certificates and names stay as they are."""
     inner = _innermost(error)
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return False
+    if isinstance(inner, ssl.SSLError):
+        return isinstance(inner, ssl.SSLEOFError)
     if isinstance(inner, socket.gaierror):
         return inner.errno == socket.EAI_AGAIN
     temporary = (requests.ConnectionError, requests.Timeout, ChunkedEncodingError)

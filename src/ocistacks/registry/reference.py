@@ -100,7 +100,7 @@ def _parse_registry(text: str) -> RegistryReference:
         raise _bad(
             f"...@{text.rpartition('@')[2]}",
             "a reference holds no user name and no password",
-            hint="log in with `docker login` or `podman login`, and write HOST/REPO alone",
+            hint="log in with `ocistacks login`, and write HOST/REPO alone",
         )
     host, slash, path = rest.partition("/")
     if not slash or not ("." in host or ":" in host or host == "localhost"):

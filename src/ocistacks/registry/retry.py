@@ -34,9 +34,13 @@ class Patience:
         self._since = clock()
         self._failures = 0
 
+    def alive(self) -> None:
+        """Count the time until now as none in which nothing came through."""
+        self._since = self._clock()
+
     def progressed(self) -> None:
         """Begin with the shortest pause again: something came through."""
-        self._since = self._clock()
+        self.alive()
         self._failures = 0
 
     def pause(self, error: TemporaryError) -> None:
@@ -59,7 +63,7 @@ class Patience:
             raise error.lasting() from error
         self._failures += 1
         self._sleep(pause)
-        self._since = self._clock()
+        self.alive()
 
 
 def retried(

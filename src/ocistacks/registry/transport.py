@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.auth import AuthBase
 
 from ocistacks.errors import AuthError, UnsafeContentError
 from ocistacks.http_session import CONNECT_SECONDS, READ_SECONDS, new_session
 from ocistacks.redaction import without_secrets
+from ocistacks.registry.certificates import certificates_of
 from ocistacks.registry.credentials import find_credentials
 from ocistacks.registry.errors import TemporaryError, refused, unreachable
 from ocistacks.registry.retry import Patience
+from ocistacks.registry.token_client import HeaderAuth, RegistryTokenClient
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from ocistacks.registry.credentials import Credentials
+    from ocistacks.registry.credential_values import Credentials
     from ocistacks.registry.source import Content
 
 _DOCKER_HUB = "docker.io"
@@ -52,22 +53,36 @@ class Request:
 
 
 class Transport:
-    """One repository's HTTP; safe to use from several threads."""
+    """One repository's HTTP, or with an empty name the registry's; safe for several threads.
+
+    Without ``credentials`` those are used that are kept for it.
+    """
 
     def __init__(
-        self, host: str, repository: str, *, environment: Mapping[str, str], insecure: bool = False
+        self,
+        host: str,
+        repository: str,
+        *,
+        environment: Mapping[str, str],
+        insecure: bool = False,
+        credentials: Credentials | None = None,
     ) -> None:
         is_hub = host == _DOCKER_HUB
         self.host = host
         self.repository = (
-            f"library/{repository}" if is_hub and "/" not in repository else repository
+            f"library/{repository}"
+            if is_hub and repository and "/" not in repository
+            else repository
         )
-        self.plain = insecure or is_loopback(host)
+        certificates = certificates_of(host, environment)
+        self.plain = insecure or (is_loopback(host) and certificates is None)
         scheme = "http" if self.plain else "https"
-        self.base_url = f"{scheme}://{_DOCKER_HUB_API if is_hub else host}/v2/{self.repository}/"
+        api = f"{scheme}://{_DOCKER_HUB_API if is_hub else host}/v2/"
+        self.base_url = f"{api}{self.repository}/" if repository else api
+        self._given = credentials
         self._insecure = insecure
         self._environment = environment
-        self._session = new_session(environment, attempts=1)
+        self._session = new_session(environment, attempts=1, certificates=certificates)
         # Some registries take a client that keeps cookies for a browser, and want more of them.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         if is_loopback(host):
@@ -149,8 +164,13 @@ class Transport:
                     headers=dict(request.headers),
                     data=None if chunks is None else request.data(chunks),
                     stream=True,
-                    timeout=(CONNECT_SECONDS, request.read_seconds or READ_SECONDS),
-                    auth=_Header(authorization),
+                    # The first is also how long a server may take nothing of a body.
+                    timeout=(
+                        READ_SECONDS if request.body_size else CONNECT_SECONDS,
+                        request.read_seconds or READ_SECONDS,
+                    ),
+                    auth=HeaderAuth(authorization),
+                    verify=self._session.verify,  # else os.environ would come first
                 )
             except requests.RequestException as error:
                 raise unreachable(error, request.verb, request.url, what) from error
@@ -168,14 +188,18 @@ class Transport:
         with self._lock:
             if self._authorization != sent:
                 return self._authorization
-            self._credentials = find_credentials(self.host, self.repository, self._environment)
+            self._credentials = self._given or find_credentials(
+                self.host, self.repository, self._environment
+            )
+            client = RegistryTokenClient(
+                self._session,
+                what=what,
+                has_credentials=self._credentials is not None,
+                check_url=self._check_realm,
+            )
             try:
                 self._authorization = authorization(
-                    response,
-                    self._session,
-                    self._credentials,
-                    plain=self.plain,
-                    check_realm=self._check_realm,
+                    response, client, self._credentials, plain=self.plain
                 )
             except requests.RequestException as error:
                 url = error.request.url if error.request is not None else None
@@ -199,18 +223,6 @@ class Transport:
             found=without_secrets(url)[:300],
             expected="a URL that begins with https://",
         )
-
-
-class _Header(AuthBase):
-    """Sets the Authorization header, or none: without this, requests looks into ~/.netrc."""
-
-    def __init__(self, value: str | None) -> None:
-        self._value = value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._value is not None:
-            request.headers["Authorization"] = self._value
-        return request
 
 
 class _SizedBody:

@@ -26,7 +26,6 @@ from ocistacks.registry.transport import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
 
     import requests
 
@@ -119,7 +118,7 @@ class _Upload:
                 verb="PUT",
                 url=self._with_digest(self._begin()),
                 headers={"Content-Type": _OCTETS},
-                body=self._content,
+                body=lambda: self._body(0),
                 body_size=self._blob.size,
                 read_seconds=self._answer_seconds,
                 may_repeat=False,
@@ -141,10 +140,6 @@ class _Upload:
 
     def _patch(self, location: str, start: int) -> tuple[str, int]:
         """Send the bytes from ``start`` on; return where to go on, and how far they came."""
-
-        def body() -> AbstractContextManager[Iterator[bytes]]:
-            return _rest(self._content, start)
-
         request = Request(
             verb="PATCH",
             url=location,
@@ -152,7 +147,7 @@ class _Upload:
                 "Content-Type": _OCTETS,
                 "Content-Range": f"{start}-{self._blob.size - 1}",
             },
-            body=body,
+            body=lambda: self._body(start),
             body_size=self._blob.size - start,
             read_seconds=self._answer_seconds,
             may_repeat=False,
@@ -163,6 +158,18 @@ class _Upload:
                 raise _RefusedError
             reached = self._reached(response)
             return self._transport.location(response), reached or self._blob.size
+
+    @contextmanager
+    def _body(self, start: int) -> Iterator[Iterator[bytes]]:
+        """Open the content from byte ``start`` on."""
+
+        def watched(chunks: Iterator[bytes]) -> Iterator[bytes]:
+            for chunk in chunks:
+                self._patience.alive()
+                yield chunk
+
+        with self._content() as chunks:
+            yield watched(without_first(chunks, start) if start else chunks)
 
     def _status(self, location: str) -> tuple[str, int]:
         """Return where an upload goes on, and how far it came; begin anew where it is forgotten."""
@@ -213,9 +220,3 @@ class _Upload:
     def _with_digest(self, location: str) -> str:
         separator = "&" if "?" in location else "?"
         return f"{location}{separator}digest={quote(self._blob.digest, safe='')}"
-
-
-@contextmanager
-def _rest(content: Content, start: int) -> Iterator[Iterator[bytes]]:
-    with content() as chunks:
-        yield without_first(chunks, start) if start else chunks

@@ -184,7 +184,7 @@ def test_a_refused_upload_tells_no_secret(fault_server, faulty, answer):
         f"The blob {blob.digest} cannot be sent to the registry.\n"
         f"  where: PUT http://{fault_server.host}/upload/1\n"
         "  found: HTTP 403 Forbidden: DENIED (quota of https://h/ is used up)\n"
-        "  hint: no credentials are kept for this registry: use `docker login` or `podman login`"
+        "  hint: no credentials are kept for this registry: use `ocistacks login`"
     )
 
 
@@ -278,7 +278,7 @@ def test_refused_without_credentials(fault_server, faulty, answer):
         f"The blob {Digest.of_bytes(BLOB)} cannot be read.\n"
         f"  where: GET http://{fault_server.host}/v2/x/blobs/{Digest.of_bytes(BLOB)}\n"
         "  found: HTTP 401 Unauthorized: UNAUTHORIZED (authentication required)\n"
-        "  hint: no credentials are kept for this registry: use `docker login` or `podman login`"
+        "  hint: no credentials are kept for this registry: use `ocistacks login`"
     )
 
 

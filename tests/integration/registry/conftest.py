@@ -7,11 +7,14 @@ import http.server
 import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 import uuid
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -70,8 +73,8 @@ class Fault:
 
     ``status`` answers without the registry; ``cut`` resets the connection after so many bytes of
     the answer, ``cut_request`` after so many of the request, ``lose_answer`` before the answer;
-    ``truncate`` ends it there as if all were well, ``stall`` does nothing there for ten seconds;
-    ``flip`` changes one byte; ``lies`` are headers of the answer.
+    ``truncate`` ends it there as if all were well, ``stall`` waits there for so many
+    ``stall_seconds``; ``flip`` changes one byte; ``lies`` are headers of the answer, None for none.
     """
 
     verb: str
@@ -79,13 +82,14 @@ class Fault:
     times: int = 1
     status: int | None = None
     body: bytes = b""
-    lies: dict[str, str] = field(default_factory=dict)
+    lies: dict[str, str | None] = field(default_factory=dict)
     cut: int | None = None
     cut_request: int | None = None
     lose_answer: bool = False
     truncate: int | None = None
     flip: int | None = None
     stall: int | None = None
+    stall_seconds: float = 10.0
     delay: float = 0.0
 
 
@@ -190,12 +194,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _answer(self, status, headers):
         self.send_response_only(status)
         for name, value in headers.items():
-            self.send_header(name, value)
+            if value is not None:
+                self.send_header(name, value)
         self.end_headers()
 
     def _give_back(self, answer, fault):
         passed = 0
+        ends = [end for end in (fault.cut, fault.truncate) if end is not None]
         while piece := answer.read(PIECE):
+            piece = piece[: min(ends) - passed] if ends else piece
             if fault.flip is not None and passed <= fault.flip < passed + len(piece):
                 changed = bytearray(piece)
                 changed[fault.flip - passed] ^= 1
@@ -206,7 +213,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(0.1)  # a reset drops what the other side has not read yet
                 raise ConnectionResetError
             if fault.stall is not None and passed >= fault.stall:
-                self.server.released.wait(10)
+                self.server.released.wait(fault.stall_seconds)
             if fault.truncate is not None and passed >= fault.truncate:
                 self.close_connection = True
                 return
@@ -271,9 +278,15 @@ def serving(server):
 
 
 @pytest.fixture
-def proxy(registry):
-    with serving(FaultProxy(registry)) as proxy:
-        yield proxy
+def proxy_before():
+    """A function that starts a proxy before a registry."""
+    with ExitStack() as stack:
+        yield lambda host: stack.enter_context(serving(FaultProxy(host)))
+
+
+@pytest.fixture
+def proxy(proxy_before, registry):
+    return proxy_before(registry)
 
 
 @pytest.fixture
@@ -294,3 +307,21 @@ def keeping(registry):
 def quick(monkeypatch):
     """Pauses that are short."""
     monkeypatch.setattr("ocistacks.registry.retry.PAUSES_SECONDS", (0.01, 0.01, 0.01))
+
+
+@pytest.fixture
+def ocistacks(environment):
+    """A function that runs the command, and gives its exit code and its two outputs."""
+
+    def run(*arguments, given="", **more):
+        done = subprocess.run(
+            [Path(sys.executable).parent / "ocistacks", *arguments],
+            input=given,
+            capture_output=True,
+            text=True,
+            env={**environment, **more},
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run

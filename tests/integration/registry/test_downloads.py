@@ -27,6 +27,12 @@ def test_it_goes_on_where_it_broke_off(proxied, proxy, blob, content, how):
     assert third in {f"bytes={mebibytes << 20}-3499999" for mebibytes in (1, 2, 3)}
 
 
+def test_an_answer_without_a_length_that_ends_too_early(proxied, proxy, blob, content):
+    proxy.add("GET", "/blobs/", truncate=2_200_000, lies={"Content-Length": None})
+    assert read_blob(proxied, blob) == content
+    assert ranges(proxy) == [None, "bytes=2200000-3499999"]
+
+
 def test_it_goes_on_after_an_error_of_the_server(proxied, proxy, blob, content):
     proxy.add("GET", "/blobs/", truncate=2_200_000)
     proxy.add("GET", "/blobs/", status=503, lies={"Retry-After": "0"})

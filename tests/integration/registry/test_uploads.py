@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
+
 import pytest
 
 from ocistacks.errors import AuthError, TransferError
@@ -80,6 +83,26 @@ def test_the_answer_to_the_patch_is_lost(send_kept, keeping, repository, content
     keeping.add("PATCH", "/uploads/", lose_answer=True)
     assert read_blob(repository, send_kept()) == content
     assert verbs(keeping) == ["HEAD", "POST", "PATCH", "GET", "PUT"]
+
+
+def test_the_time_in_which_bytes_were_sent_is_not_lost(
+    keeping, repository, repository_name, environment, describe, content, monkeypatch
+):
+    monkeypatch.setattr("ocistacks.registry.retry.LONGEST_IDLE_SECONDS", 0.8)
+
+    @contextmanager
+    def slowly():
+        def chunks():
+            for start in range(0, len(content), 500_000):
+                time.sleep(0.2)
+                yield content[start : start + 500_000]
+
+        yield chunks()
+
+    keeping.add("PATCH", "/uploads/", cut_request=3_000_000)
+    with Repository(keeping.host, repository_name, environment=environment) as opened:
+        opened.write_blob(describe(content), slowly)
+    assert read_blob(repository, describe(content)) == content
 
 
 def test_progress_gives_new_attempts(send_kept, keeping, repository, content):

@@ -3,6 +3,7 @@
 import pytest
 from requests.adapters import HTTPAdapter
 
+from ocistacks.errors import UsageError
 from ocistacks.http_session import new_session
 from ocistacks.redaction import without_secrets, without_user
 
@@ -66,3 +67,14 @@ def test_how_often_it_is_tried(attempts, again):
         adapter = session.get_adapter("https://example.org")
         assert isinstance(adapter, HTTPAdapter)
         assert adapter.max_retries.total == again
+
+
+@pytest.mark.parametrize("content", [None, "nothing"])
+def test_an_extra_ca_that_is_none(tmp_path, content):
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UsageError) as raised:
+        new_session({"OCISTACKS_CA_BUNDLE": str(path)})
+    assert raised.value.what == "A certificate cannot be used."
+    assert raised.value.where == str(path)

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from ocistacks.errors import AuthError, UsageError
-from ocistacks.registry.credentials import Credentials, find_credentials
+from ocistacks.registry.credential_values import Credentials
+from ocistacks.registry.credentials import find_credentials
 
 
 def auth(text):
@@ -124,6 +125,74 @@ def test_files_that_cannot_be_used(find, home, content, found):
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
 
 
+def test_tokens(find, home, write):
+    path = home / ".docker" / "config.json"
+    write(path, auths={"a.b": {"auth": auth("<token>:x"), "identitytoken": "identity"}})
+    assert find() == Credentials(identity_token="identity")
+    write(path, auths={"a.b": {"auth": auth("<token>:identity")}})
+    assert find() == Credentials(identity_token="identity")
+    write(path, auths={"a.b": {"registrytoken": "bearer"}})
+    assert find() == Credentials(bearer_token="bearer")
+
+
+@pytest.mark.parametrize("variable", ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG"])
+@pytest.mark.parametrize("named", ["secret", "secret/.dockerconfigjson", "secret/config.json"])
+def test_a_mounted_secret(find, write, tmp_path, variable, named):
+    name = "config.json" if named.endswith("config.json") else ".dockerconfigjson"
+    # A volume's files are links to those of the secret's present version.
+    write(tmp_path / "secret" / "..data" / name, auths=entry("mounted"))
+    (tmp_path / "secret" / name).symlink_to(f"..data/{name}")
+    found = find(**{variable: str(tmp_path / named)})
+    assert found == Credentials(username="mounted", password="pa:ss")
+
+
+CI = {"OCISTACKS_REGISTRY_HOST": "a.b"}
+PAIR = {"OCISTACKS_REGISTRY_USERNAME": "ci", "OCISTACKS_REGISTRY_PASSWORD": "pw"}
+TOKEN = {"OCISTACKS_REGISTRY_TOKEN": "bearer"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({**CI, **PAIR}, Credentials(username="ci", password="pw")),
+        (
+            {**CI, **PAIR, "OCISTACKS_REGISTRY_USERNAME": "<token>"},
+            Credentials(identity_token="pw"),
+        ),
+        ({**CI, **TOKEN}, Credentials(bearer_token="bearer")),
+        (CI, Credentials(username="file", password="pa:ss")),
+        (
+            {**CI, **PAIR, "OCISTACKS_REGISTRY_HOST": "other"},
+            Credentials(username="file", password="pa:ss"),
+        ),
+    ],
+)
+def test_the_variables_of_ci(find, home, write, variables, expected):
+    write(home / ".docker" / "config.json", auths=entry("file"))
+    assert find(**variables) == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "found"),
+    [
+        (PAIR, "no OCISTACKS_REGISTRY_HOST"),
+        (TOKEN, "no OCISTACKS_REGISTRY_HOST"),
+        ({**CI, "OCISTACKS_REGISTRY_USERNAME": "ci"}, "no OCISTACKS_REGISTRY_PASSWORD"),
+        ({**CI, "OCISTACKS_REGISTRY_PASSWORD": "pw"}, "no OCISTACKS_REGISTRY_USERNAME"),
+    ],
+)
+def test_half_credentials(find, variables, found):
+    with pytest.raises(UsageError) as raised:
+        find(**variables)
+    assert str(raised.value) == (
+        "The environment does not say whole credentials.\n"
+        f"  found: {found}\n"
+        "  expected: OCISTACKS_REGISTRY_HOST, and OCISTACKS_REGISTRY_USERNAME with "
+        "OCISTACKS_REGISTRY_PASSWORD, or OCISTACKS_REGISTRY_TOKEN\n"
+        "  hint: set what is missing, or unset the others"
+    )
+
+
 @pytest.fixture
 def helper(tmp_path):
     """Install a credential helper that is this shell script."""
@@ -150,6 +219,12 @@ def test_a_helper_is_asked(find, home, write, helper, settings):
     assert find(PATH=helper(ANSWERS)) == Credentials(username="of a.b", password="s")
 
 
+def test_a_helper_that_keeps_a_token(find, home, write, helper):
+    write(home / ".docker" / "config.json", credsStore="test")
+    path = helper('echo \'{"Username":"<token>","Secret":"identity"}\'')
+    assert find(PATH=path) == Credentials(identity_token="identity")
+
+
 def test_a_helper_that_knows_nothing(find, home, write, helper):
     write(home / ".docker" / "config.json", credsStore="test")
     path = helper("echo credentials not found in native keychain; exit 1")
@@ -169,7 +244,7 @@ def test_a_helper_that_fails(find, home, write, helper, script, found):
     with pytest.raises(AuthError) as raised:
         find(PATH=helper(script))
     assert str(raised.value) == (
-        "A credential helper does not give the registry's credentials.\n"
+        "A credential helper does not give or keep the registry's credentials.\n"
         "  where: docker-credential-test for a.b\n"
         f"  found: {found}\n"
         "  hint: install or mend the helper, or remove it from the Docker configuration"

@@ -99,5 +99,5 @@ def test_a_reference_with_credentials_is_not_repeated(text):
         "This is not a reference: a reference holds no user name and no password.\n"
         "  found: '...@a.b/x'\n"
         "  expected: oci:DIR[:TAG] or HOST[:PORT]/REPO[:TAG][@DIGEST]\n"
-        "  hint: log in with `docker login` or `podman login`, and write HOST/REPO alone"
+        "  hint: log in with `ocistacks login`, and write HOST/REPO alone"
     )
