@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ocistacks.digests import Digest
     from ocistacks.oci.transfer import TransferSummary
     from ocistacks.oci.transfer_plan import TransferPlan
-    from ocistacks.registry.source import ObjectSink
+    from ocistacks.registry.source import ObjectSink, ObjectSource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,9 @@ def send_stack(
     """
     environment = session.environment
     with (
-        _assembled(session, layers, target, needs_images=needs_images) as assembled,
+        _assembled(
+            session, layers, target, needs_images=needs_images, insecure=insecure
+        ) as assembled,
         open_sink(target, environment=environment, insecure=insecure) as sink,
         _open_layer_repository(session, assembled, target, insecure=insecure) as shared,
     ):
@@ -125,7 +127,7 @@ def plan_sending(
     """
     environment = session.environment
     with (
-        _assembled(session, layers, target, needs_images=True) as assembled,
+        _assembled(session, layers, target, needs_images=True, insecure=insecure) as assembled,
         open_sink(target, environment=environment, insecure=insecure, dry_run=True) as sink,
         _open_layer_repository(session, assembled, target, insecure=insecure) as shared,
     ):
@@ -162,6 +164,7 @@ def _assembled(
     target: LayoutReference | RegistryReference,
     *,
     needs_images: bool,
+    insecure: bool,
 ) -> Iterator[_Assembled]:
     environment, name = session.environment, session.stack.settings.base_image
     with ExitStack() as opened:
@@ -188,8 +191,26 @@ def _assembled(
             (*objects.image_indexes, objects.index),
             store=session.store,
             base=base_source,
+            elsewhere=_open_origins(session, layers, opened, insecure=insecure),
         )
         yield _Assembled(objects=objects, source=source)
+
+
+def _open_origins(
+    session: StackSession, layers: Sequence[BuiltLayer], opened: ExitStack, *, insecure: bool
+) -> Mapping[Digest, ObjectSource]:
+    """Return where the blobs are that were found in a registry and are not in the store."""
+    sources: dict[str, ObjectSource] = {}
+    origins: dict[Digest, ObjectSource] = {}
+    for layer in layers:
+        if layer.origin is None or session.store.has_blob(layer.blob.digest):
+            continue
+        name = layer.origin.name
+        if name not in sources:
+            source = open_source(layer.origin, environment=session.environment, insecure=insecure)
+            sources[name] = opened.enter_context(source)
+        origins[layer.blob.digest] = sources[name]
+    return origins
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,7 +240,7 @@ def _open_layer_repository(
     insecure: bool,
 ) -> Iterator[_LayerRepository | None]:
     """Open the layer repository, if there is one and it is not the target."""
-    shared = _layer_repository(session, target)
+    shared = layer_repository(session, target)
     if shared is None or not assembled.objects.artifacts:
         yield None
         return
@@ -227,10 +248,14 @@ def _open_layer_repository(
         yield _LayerRepository(name=shared.name, repository=shared.repository, sink=sink)
 
 
-def _layer_repository(
+def layer_repository(
     session: StackSession, target: LayoutReference | RegistryReference
 ) -> RegistryReference | None:
-    """Return the repository that the stack's layers are shared in, None where there is none."""
+    """Return the repository that the stack's layers are shared in, None where there is none.
+
+    Raises:
+        UsageError: it is in another registry than the target.
+    """
     name = session.stack.settings.layer_repository
     if name is None or isinstance(target, LayoutReference):
         return None
