@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundLayer:
-    """A layer in a registry: what is known of its blob, and the tag by which it was found."""
+    """A layer in a registry: what is known of its blob, and the tag by which it was found.
 
+    ``name`` is the install target, for messages.
+    """
+
+    name: str
     blob: Blob
     origin: RegistryReference
 

@@ -39,10 +39,9 @@ def push(
     cache: CacheOption = True,
 ) -> None:
     """Send a stack to a registry or an image layout; nothing that is there already is sent."""
-    from ocistacks.cli.plans import print_plans
+    from ocistacks.cli.plans import print_plans, told_summary
     from ocistacks.cli.send import layer_repository, plan_sending, send_stack
     from ocistacks.cli.session import stack_session
-    from ocistacks.cli.tables import size
     from ocistacks.registry.reference import parse_reference
 
     plan.check()
@@ -59,12 +58,9 @@ def push(
             print_plans(planned.transfers, digest=planned.digest, as_json=plan.json)
             return
         sent = send_stack(session, layers, target, insecure=insecure)
-    summary = sent.summary
-    typer.echo(
-        f"{target}@{sent.digest}: sent {summary.sent_blobs} blobs ({size(summary.sent_bytes)}), "
-        f"{summary.mounted_blobs} mounted ({size(summary.mounted_bytes)}), "
-        f"{summary.present_blobs} were there ({size(summary.present_bytes)})"
-    )
+    typer.echo(told_summary(f"{target}@{sent.digest}", sent.summary))
+    if sent.shared is not None:
+        typer.echo(told_summary(*sent.shared))
     for layer in layers:
         if layer.origin is not None:
             typer.echo(f"{layer.plan.request.install_target}: from {layer.origin}")

@@ -35,11 +35,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SentStack:
-    """A stack that was sent: the digest of its index, and the names of its application images."""
+    """A stack that was sent: the digest of its index, and the names of its application images.
+
+    ``shared`` tells what was sent to the layer repository before, and its name; None without one.
+    """
 
     digest: Digest
     summary: TransferSummary
     image_tags: tuple[str, ...]
+    shared: tuple[str, TransferSummary] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,14 +91,16 @@ def send_stack(
         _open_layer_repository(session, assembled, target, insecure=insecure) as shared,
     ):
         objects = assembled.objects
+        sent_before = None
         if shared is not None:
-            copy_objects(
+            shared_summary = copy_objects(
                 assembled.source,
                 shared.sink,
                 objects.artifacts[0].descriptor,
                 extra_tags=assembled.layer_tags,
                 reporter=session.reporter,
             )
+            sent_before = (shared.name, shared_summary)
         summary = copy_objects(
             assembled.source,
             sink,
@@ -110,6 +116,7 @@ def send_stack(
         image_tags=tuple(
             f"{_without_tag(target)}:{tag}" for tag in objects.tags if not tag.startswith("input-")
         ),
+        shared=sent_before,
     )
 
 

@@ -72,7 +72,7 @@ class LayerRepository:
             try:
                 descriptors = dict(zip(by_digest, asked, strict=True))
             except _WRONG_THERE as error:
-                self._warn("Layers are not looked for", error)
+                self._warn("No layers can be taken", error)
                 return {}
             found = executor.map(self._found, by_digest.values(), descriptors.values())
             return {
@@ -90,7 +90,7 @@ class LayerRepository:
             if self._store.has_blob(blob.digest):
                 return
             with (
-                self._reporter.task(f"pull {found.origin.name}", total=blob.size) as task,
+                self._reporter.task(f"pull {found.name}", total=blob.size) as task,
                 self._repository.open_blob(descriptor) as chunks,
             ):
                 self._store.add_blob(blob.digest, _counted(chunks, task), what=str(found.origin))
@@ -99,7 +99,7 @@ class LayerRepository:
             retried(attempt)
             _verify_tar(self._store.blob_path(blob.digest), found)
         except _WRONG_THERE as error:
-            self._warn("A layer cannot be taken", error)
+            self._warn(f"The layer {found.name} cannot be taken", error)
             return False
         return True
 
@@ -115,7 +115,11 @@ class LayerRepository:
             self._warn(f"The layer {plan.request.install_target} cannot be taken", error)
             return None
         tag = input_digest_tag(plan.input_digest)
-        return FoundLayer(blob=blob, origin=replace(self._reference, tag=tag, digest=None))
+        return FoundLayer(
+            name=plan.request.install_target,
+            blob=blob,
+            origin=replace(self._reference, tag=tag, digest=None),
+        )
 
     def _checked(self, plan: PlannedLayer, descriptor: Descriptor) -> Blob:
         """Return what an artifact says of its blob, if it is the layer of the plan."""
@@ -153,7 +157,7 @@ class LayerRepository:
 
     def _warn(self, what: str, error: OcistacksError) -> None:
         reason = f"{error.what} {error.found or error.expected or ''}".rstrip()
-        self._reporter.say(f"warning: {what} in {self._reference.name}: {reason}")
+        self._reporter.say(f"warning: {what} from {self._reference.name}: {reason}")
 
 
 def _blob(blob: Descriptor, configuration: ImageConfiguration, where: str) -> Blob:

@@ -47,6 +47,7 @@ def test_a_second_stack_uploads_and_builds_nothing_of_its_framework(
     below = {first_pushed[name] for name in LAYERS}
     for name in LAYERS:
         assert f"{name}: from {names['layers']}:input-" in told
+    assert f"\n{names['layers']}: sent " in told
     assert proxy.uploaded().isdisjoint(below)
     assert proxy.downloaded().isdisjoint(below)
     assert blobs_in(machine).isdisjoint(below)
@@ -177,7 +178,7 @@ def only_main(machine, stacks, repository):
 def test_a_registry_that_does_not_answer_is_a_warning(stacks, new_machine):
     row, [warning] = only_main(new_machine("other"), stacks, "127.0.0.1:9/none")
     assert " built " in row
-    assert warning.startswith("warning: Layers are not looked for in 127.0.0.1:9/none: ")
+    assert warning.startswith("warning: No layers can be taken from 127.0.0.1:9/none: ")
     assert "refused" in warning
 
 
@@ -196,7 +197,7 @@ def test_a_damaged_blob_is_not_taken(stacks, names, proxy, first_pushed, new_mac
     row, [warning] = only_main(new_machine("other"), stacks, names["layers"])
     assert " built " in row
     assert row.endswith(f"sha256:{first_pushed['main']}")
-    assert warning.startswith(f"warning: A layer cannot be taken in {names['layers']}: What was ")
+    assert warning.startswith(f"warning: The layer main cannot be taken from {names['layers']}: ")
 
 
 def test_another_layer_under_the_tag_is_not_taken(
