@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ocistacks.digests import Digest
     from ocistacks.oci.transfer import TransferSummary
     from ocistacks.oci.transfer_plan import TransferPlan
+    from ocistacks.registry.model import Descriptor
     from ocistacks.registry.source import ObjectSink, ObjectSource
 
 
@@ -56,14 +57,26 @@ class PlannedStack:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Assembled:
+    """What is sent; ``origins`` names the repository of each artifact whose layer was found."""
+
     objects: StackObjects
     source: AssembledSource
+    origins: Mapping[Digest, str]
 
-    @property
-    def layer_tags(self) -> Mapping[str, str]:
-        """The tags of the layer artifacts, and what they name."""
-        artifacts = {artifact.descriptor.digest for artifact in self.objects.artifacts}
-        return {tag: digest for tag, digest in self.objects.tags.items() if digest in artifacts}
+    def shared_with(self, repository: str) -> tuple[Descriptor, Mapping[str, str]] | None:
+        """Return the layer artifacts that a layer repository gets: one of them, and their tags.
+
+        What was found there stays as it is: whoever may only read there can push, too.
+        """
+        artifacts = {
+            artifact.descriptor.digest: artifact.descriptor
+            for artifact in self.objects.artifacts
+            if self.origins.get(artifact.descriptor.digest) != repository
+        }
+        if not artifacts:
+            return None
+        tags = {tag: digest for tag, digest in self.objects.tags.items() if digest in artifacts}
+        return next(iter(artifacts.values())), tags
 
 
 def send_stack(
@@ -92,12 +105,14 @@ def send_stack(
     ):
         objects = assembled.objects
         sent_before = None
-        if shared is not None:
+        to_share = assembled.shared_with(shared.name) if shared is not None else None
+        if shared is not None and to_share is not None:
+            artifact, tags = to_share
             shared_summary = copy_objects(
                 assembled.source,
                 shared.sink,
-                objects.artifacts[0].descriptor,
-                extra_tags=assembled.layer_tags,
+                artifact,
+                extra_tags=tags,
                 reporter=session.reporter,
             )
             sent_before = (shared.name, shared_summary)
@@ -140,18 +155,13 @@ def plan_sending(
     ):
         objects, source = assembled.objects, assembled.source
         transfers: list[PlannedTransfer] = []
-        mount_from = None
-        if shared is not None:
-            plan = plan_copy(
-                source,
-                shared.sink,
-                objects.artifacts[0].descriptor,
-                extra_tags=assembled.layer_tags,
-            )
-            mount_from = shared.mount_source(sent_before=plan)
-            transfers.append(
-                PlannedTransfer(target=shared.name, plan=plan, tags=assembled.layer_tags)
-            )
+        planned = None
+        to_share = assembled.shared_with(shared.name) if shared is not None else None
+        if shared is not None and to_share is not None:
+            artifact, tags = to_share
+            planned = plan_copy(source, shared.sink, artifact, extra_tags=tags)
+            transfers.append(PlannedTransfer(target=shared.name, plan=planned, tags=tags))
+        mount_from = shared.mount_source(sent_before=planned) if shared is not None else None
         plan = plan_copy(
             source,
             sink,
@@ -200,7 +210,12 @@ def _assembled(
             base=base_source,
             elsewhere=_open_origins(session, layers, opened, insecure=insecure),
         )
-        yield _Assembled(objects=objects, source=source)
+        origins = {
+            artifact.descriptor.digest: layer.origin.name
+            for layer, artifact in zip(layers, objects.artifacts, strict=True)
+            if layer.origin is not None
+        }
+        yield _Assembled(objects=objects, source=source, origins=origins)
 
 
 def _open_origins(

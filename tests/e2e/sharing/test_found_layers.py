@@ -47,7 +47,11 @@ def test_a_second_stack_uploads_and_builds_nothing_of_its_framework(
     below = {first_pushed[name] for name in LAYERS}
     for name in LAYERS:
         assert f"{name}: from {names['layers']}:input-" in told
-    assert f"\n{names['layers']}: sent " in told
+    assert f"\n{names['layers']}: sent 2 blobs (" in told
+    tagged = [
+        path for verb, path, _size in proxy.requests if verb == "PUT" and "/layers/man" in path
+    ]
+    assert len(tagged) == 1
     assert proxy.uploaded().isdisjoint(below)
     assert proxy.downloaded().isdisjoint(below)
     assert blobs_in(machine).isdisjoint(below)
