@@ -12,6 +12,7 @@ from ocistacks.errors import UnsafeContentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # Bytes. Small enough that a buffer is still in the processor's cache when it is hashed and
 # written, large enough that a call's cost does not show.
@@ -29,6 +30,21 @@ class CompressedSource(Protocol):
 
     def __iter__(self) -> Iterator[bytes]:
         """Return the same bytes as an iterator."""
+
+
+class CompressedFile:
+    """A file as a source of compressed bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self._chunks = _file_chunks(path)
+
+    def read(self, _size: int = -1, /) -> bytes:
+        """Return the next bytes; none at the end."""
+        return next(self._chunks, b"")
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Return the same bytes as an iterator."""
+        return self._chunks
 
 
 def decompress(source: CompressedSource, media_type: str, *, maximum_size: int) -> Iterator[bytes]:
@@ -61,6 +77,12 @@ def decompress(source: CompressedSource, media_type: str, *, maximum_size: int) 
             found=str(error),
             hint="fetch the blob again; if that does not help, it was damaged when it was made",
         ) from error
+
+
+def _file_chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while chunk := stream.read(BUFFER_SIZE):
+            yield chunk
 
 
 def _zstd(source: CompressedSource) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from ocistacks.blob.model import Blob
@@ -20,36 +21,49 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from ocistacks.builder.shared_layers import FoundLayer, SharedLayers, SharedLayersFactory
     from ocistacks.builder.task import Builder, BuilderFactory
     from ocistacks.digests import Digest
     from ocistacks.lock.python_pin import PythonResolver
     from ocistacks.progress import Reporter
+    from ocistacks.registry.reference import RegistryReference
     from ocistacks.request.plan import PlannedLayer
     from ocistacks.store.store import Store
 
-Outcome = Literal["built", "up to date"]
+_PULLED_AT_ONCE = 4
+
+Outcome = Literal["built", "up to date", "found"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltLayer:
-    """A planned layer with its blob, which lies in the store."""
+    """A planned layer with its blob.
+
+    A layer that was found has an ``origin``, from which its blob came into the store, or where it
+    is if nobody needed it here. All others' blobs lie in the store.
+    """
 
     plan: PlannedLayer
     blob: Blob
     outcome: Outcome
+    origin: RegistryReference | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildOptions:
     """How layers are built; ``jobs`` is the number of processes and threads within one build.
 
-    ``force`` builds what is there, too; without ``may_build`` what is missing is an error.
+    ``force`` builds what is there, too; without ``may_build`` what is missing is an error. Before
+    it is built, what is missing is looked for in what ``open_shared`` opens; without
+    ``needs_blobs`` the blobs of what is found stay there.
     """
 
     environment: Mapping[str, str]
     jobs: int
     force: bool = False
     may_build: bool = True
+    open_shared: SharedLayersFactory | None = None
+    needs_blobs: bool = True
 
 
 def build_stack(
@@ -73,6 +87,8 @@ def build_stack(
     """
     present = {} if options.force else _present(store, plans)
     missing = [plan for plan in plans if plan.input_digest not in present]
+    found = _found(missing, store, options)
+    missing = [plan for plan in missing if plan.input_digest not in found]
     built: dict[Digest, Blob] = {}
     if missing and not options.may_build:
         raise BuildError(
@@ -111,14 +127,22 @@ def build_stack(
                 raise
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-    return tuple(
-        BuiltLayer(
-            plan=plan,
-            blob=(built if plan.input_digest in built else present)[plan.input_digest],
-            outcome="built" if plan.input_digest in built else "up to date",
-        )
-        for plan in plans
-    )
+    return tuple(_outcome(plan, built, found, present) for plan in plans)
+
+
+def _outcome(
+    plan: PlannedLayer,
+    built: Mapping[Digest, Blob],
+    found: Mapping[Digest, FoundLayer],
+    present: Mapping[Digest, Blob],
+) -> BuiltLayer:
+    digest = plan.input_digest
+    if digest in built:
+        return BuiltLayer(plan=plan, blob=built[digest], outcome="built")
+    if digest in found:
+        layer = found[digest]
+        return BuiltLayer(plan=plan, blob=layer.blob, outcome="found", origin=layer.origin)
+    return BuiltLayer(plan=plan, blob=present[digest], outcome="up to date")
 
 
 def read_built(store: Store, input_digest: Digest) -> Blob | None:
@@ -140,6 +164,34 @@ def built_layers(plans: Sequence[PlannedLayer], store: Store) -> tuple[BuiltLaye
 def _present(store: Store, plans: Sequence[PlannedLayer]) -> dict[Digest, Blob]:
     found = {plan.input_digest: read_built(store, plan.input_digest) for plan in plans}
     return {digest: blob for digest, blob in found.items() if blob is not None}
+
+
+def _found(
+    plans: Sequence[PlannedLayer], store: Store, options: BuildOptions
+) -> Mapping[Digest, FoundLayer]:
+    """Return the layers that need not be built; their blobs lie in the store if they are needed."""
+    if not plans or options.open_shared is None or options.force:
+        return {}
+    with options.open_shared() as shared, ThreadPoolExecutor(_PULLED_AT_ONCE) as pool:
+        found = shared.find(plans)
+        if not options.needs_blobs:
+            return found
+        adopt = partial(_adopted, shared, store)
+        adopted = pool.map(adopt, found, found.values())
+        return {
+            digest: layer
+            for (digest, layer), is_here in zip(found.items(), adopted, strict=True)
+            if is_here
+        }
+
+
+def _adopted(shared: SharedLayers, store: Store, input_digest: Digest, layer: FoundLayer) -> bool:
+    """Bring a layer that was found into the store, as if it had been built here."""
+    with store.exclusively(f"build-{input_digest.hex}"):
+        if not shared.fetch(layer):
+            return False
+        write_record(_record(store, input_digest), layer.blob)
+        return True
 
 
 def _gather(

@@ -11,6 +11,7 @@ from ocistacks.cli.options import (
     BuildDirOption,
     BuilderOptions,
     BuildRelatedOptions,
+    CacheOption,
     CleanOption,
     ForceOption,
     LayerOptions,
@@ -49,6 +50,7 @@ def build(
     ] = False,
     clean: CleanOption = False,
     force: ForceOption = False,
+    cache: CacheOption = True,
     build_dir: BuildDirOption = BUILD_DIR,
 ) -> None:
     """Build the layers of a locked stack, each once, and lay them out side by side."""
@@ -69,7 +71,7 @@ def build(
         build_derived=related.build_derived,
         publish_derived=related.publish_derived,
     )
-    flags = builder.flags(locking.python_from)
+    flags = builder.flags(locking.python_from, cache=cache)
     with stack_session(spec, settings=settings, flags=flags, talk=talk) as session:
         selection = session.select(wish)
         if session.show(selection, status):

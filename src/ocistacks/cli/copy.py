@@ -31,9 +31,8 @@ def copy(
     insecure: InsecureOption = False,
 ) -> None:
     """Copy a stack, a layer or an image with all below it; digests stay, tags come along."""
-    from ocistacks.cli.plans import PlannedTransfer, print_plans
+    from ocistacks.cli.plans import PlannedTransfer, print_plans, told_summary
     from ocistacks.cli.remote import remote_stack
-    from ocistacks.cli.tables import size
     from ocistacks.oci.stack_tags import WithIndexes, stack_tags
     from ocistacks.oci.transfer import copy_objects, plan_copy
     from ocistacks.registry.reference import DEFAULT_TAG, parse_reference
@@ -69,11 +68,7 @@ def copy(
             mount_from=mount_from,
             reporter=remote.reporter,
         )
-    typer.echo(
-        f"{to}@{root.digest}: sent {summary.sent_blobs} blobs ({size(summary.sent_bytes)}), "
-        f"{summary.mounted_blobs} mounted ({size(summary.mounted_bytes)}), "
-        f"{summary.present_blobs} were there ({size(summary.present_bytes)})"
-    )
+    typer.echo(told_summary(f"{to}@{root.digest}", summary))
     for name in sorted(beside.tags):
         typer.echo(f"tag: {name}")
 

@@ -12,6 +12,7 @@ from ocistacks.cli.options import (
     BUILD_DIR,
     EXPORT_DIR,
     BuilderOptions,
+    CacheOption,
     DryRunOption,
     ForceOption,
     LayerOptions,
@@ -40,6 +41,7 @@ def local_export(
         bool, typer.Option("--copy", help="Copy files, so that they can be changed.")
     ] = False,
     force: ForceOption = False,
+    cache: CacheOption = True,
     dry_run: DryRunOption = False,
     build_dir: UnusedBuildDirOption = BUILD_DIR,
 ) -> None:
@@ -48,7 +50,9 @@ def local_export(
     from ocistacks.cli.tables import print_table
     from ocistacks.deploy.export import ExportOptions, export_layers, export_request
 
-    with stack_session(spec, settings=settings, flags=builder.flags(), talk=talk) as session:
+    with stack_session(
+        spec, settings=settings, flags=builder.flags(cache=cache), talk=talk
+    ) as session:
         selection = session.select(related.wish_to_publish(layers))
         if session.show(selection, status):
             return

@@ -67,6 +67,14 @@ DryRunOption = Annotated[
 CleanOption = Annotated[
     bool, typer.Option("--clean/--no-clean", help="Make everything anew, whatever is there.")
 ]
+CacheOption = Annotated[
+    bool,
+    typer.Option(
+        "--cache/--no-cache",
+        envvar="OCISTACKS_CACHE",
+        help="Take layers that the layer repository, or else the stack's, has already.",
+    ),
+]
 InsecureOption = Annotated[
     bool, typer.Option("--insecure", help="Speak plain HTTP also to a host that is not loopback.")
 ]
@@ -306,7 +314,7 @@ class BuilderOptions:
         typer.Option("--jobs", min=1, help="Processes and threads in one build; one a processor."),
     ] = None
 
-    def flags(self, python_origin: PythonOrigin = "auto") -> BuilderFlags:
+    def flags(self, python_origin: PythonOrigin = "auto", *, cache: bool = False) -> BuilderFlags:
         """Return the options as the session takes them."""
         from ocistacks.cli.session import BuilderFlags
 
@@ -315,6 +323,7 @@ class BuilderOptions:
             builder_base=self.builder_base,
             python_origin=python_origin,
             jobs=self.jobs,
+            cache=cache,
         )
 
 

@@ -1,4 +1,4 @@
-"""Dry runs of transfers on stdout: what `push` and `copy` would do with each object."""
+"""What `push` and `copy` did, or in a dry run would do with each object, for stdout."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ocistacks.digests import Digest
+    from ocistacks.oci.transfer import TransferSummary
     from ocistacks.oci.transfer_plan import TransferPlan
 
 
@@ -53,3 +54,12 @@ def print_plans(plans: Sequence[PlannedTransfer], *, digest: Digest, as_json: bo
         )
         typer.echo(f"total: {', '.join(totals)}")
         typer.echo(f"tags: {', '.join(each.tags)}")
+
+
+def told_summary(target: str, summary: TransferSummary) -> str:
+    """Return the line that tells what a transfer did."""
+    return (
+        f"{target}: sent {summary.sent_blobs} blobs ({size(summary.sent_bytes)}), "
+        f"{summary.mounted_blobs} mounted ({size(summary.mounted_bytes)}), "
+        f"{summary.present_blobs} were there ({size(summary.present_bytes)})"
+    )

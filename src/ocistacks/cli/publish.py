@@ -5,6 +5,7 @@ from __future__ import annotations
 from ocistacks.cli.options import (
     BUILD_DIR,
     BuilderOptions,
+    CacheOption,
     DryRunOption,
     ForceOption,
     LayerOptions,
@@ -28,6 +29,7 @@ def publish(
     builder: BuilderOptions,
     talk: TalkOptions,
     force: ForceOption = False,
+    cache: CacheOption = True,
     dry_run: DryRunOption = False,
     build_dir: UnusedBuildDirOption = BUILD_DIR,
 ) -> None:
@@ -35,7 +37,9 @@ def publish(
     from ocistacks.cli.publishing import print_published, print_request, publish_selected
     from ocistacks.cli.session import stack_session
 
-    with stack_session(spec, settings=settings, flags=builder.flags(), talk=talk) as session:
+    with stack_session(
+        spec, settings=settings, flags=builder.flags(cache=cache), talk=talk
+    ) as session:
         selection = session.select(related.wish_to_publish(layers))
         if session.show(selection, status):
             return

@@ -9,6 +9,7 @@ import typer
 from ocistacks.cli.options import (
     AttestationsOption,
     BuilderOptions,
+    CacheOption,
     InsecureOption,
     PlanOptions,
     SettingsOptions,
@@ -37,30 +38,34 @@ def push(
     ] = None,
     attestations: AttestationsOption = True,
     insecure: InsecureOption = False,
+    cache: CacheOption = True,
 ) -> None:
     """Send a stack to a registry or an image layout; nothing that is there already is sent."""
-    from ocistacks.cli.plans import print_plans
-    from ocistacks.cli.send import plan_sending, send_stack
+    from ocistacks.cli.plans import print_plans, told_summary
+    from ocistacks.cli.send import layer_repository, plan_sending, send_stack
     from ocistacks.cli.session import stack_session
-    from ocistacks.cli.tables import size
     from ocistacks.registry.reference import parse_reference
 
     plan.check()
     # A reference that is none is told before anything else is looked at.
     target = parse_reference(reference) if reference is not None else None
-    with stack_session(spec, settings=settings, flags=builder.flags(), talk=talk) as session:
+    with stack_session(
+        spec, settings=settings, flags=builder.flags(cache=cache), talk=talk
+    ) as session:
         target = target or _of_settings(session.stack)
+        layer_repository(session, target)  # told before anything is built
+        layers = session.build(target=target, insecure=insecure)
         if plan.dry_run:
-            planned = plan_sending(session, session.build(), target, insecure=insecure)
+            planned = plan_sending(session, layers, target, insecure=insecure)
             print_plans(planned.transfers, digest=planned.digest, as_json=plan.json)
             return
-        sent = send_stack(session, session.build(), target, insecure=insecure, attest=attestations)
-    summary = sent.summary
-    typer.echo(
-        f"{target}@{sent.digest}: sent {summary.sent_blobs} blobs ({size(summary.sent_bytes)}), "
-        f"{summary.mounted_blobs} mounted ({size(summary.mounted_bytes)}), "
-        f"{summary.present_blobs} were there ({size(summary.present_bytes)})"
-    )
+        sent = send_stack(session, layers, target, insecure=insecure, attest=attestations)
+    typer.echo(told_summary(f"{target}@{sent.digest}", sent.summary))
+    if sent.shared is not None:
+        typer.echo(told_summary(*sent.shared))
+    for layer in layers:
+        if layer.origin is not None:
+            typer.echo(f"{layer.plan.request.install_target}: from {layer.origin}")
     if sent.attestations is not None:
         typer.echo(
             f"attestations: sent {sent.attestations.sent}, {sent.attestations.present} were there"

@@ -35,19 +35,23 @@ if TYPE_CHECKING:
     from ocistacks.oci.transfer import TransferSummary
     from ocistacks.oci.transfer_plan import TransferPlan
     from ocistacks.platforms import Platform
+    from ocistacks.registry.model import Descriptor
+    from ocistacks.registry.source import ObjectSource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SentStack:
     """A stack that was sent: the digest of its index, and the names of its application images.
 
-    ``attestations`` is None where none were wanted.
+    ``attestations`` is None where none were wanted; ``shared`` tells what was sent to the layer
+    repository before, and its name, None without one.
     """
 
     digest: Digest
     summary: TransferSummary
     attestations: AttestationSummary | None
     image_tags: tuple[str, ...]
+    shared: tuple[str, TransferSummary] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,15 +64,27 @@ class PlannedStack:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Assembled:
+    """What is sent; ``origins`` names the repository of each artifact whose layer was found."""
+
     objects: StackObjects
     source: AssembledSource
     bases: Mapping[Platform, BaseImage]
+    origins: Mapping[Digest, str]
 
-    @property
-    def layer_tags(self) -> Mapping[str, str]:
-        """The tags of the layer artifacts, and what they name."""
-        artifacts = {artifact.descriptor.digest for artifact in self.objects.artifacts}
-        return {tag: digest for tag, digest in self.objects.tags.items() if digest in artifacts}
+    def shared_with(self, repository: str) -> tuple[Descriptor, Mapping[str, str]] | None:
+        """Return the layer artifacts that a layer repository gets: one of them, and their tags.
+
+        What was found there stays as it is: whoever may only read there can push, too.
+        """
+        artifacts = {
+            artifact.descriptor.digest: artifact.descriptor
+            for artifact in self.objects.artifacts
+            if self.origins.get(artifact.descriptor.digest) != repository
+        }
+        if not artifacts:
+            return None
+        tags = {tag: digest for tag, digest in self.objects.tags.items() if digest in artifacts}
+        return next(iter(artifacts.values())), tags
 
 
 def send_stack(
@@ -90,7 +106,9 @@ def send_stack(
     """
     environment = session.environment
     with (
-        _assembled(session, layers, target, needs_images=needs_images) as assembled,
+        _assembled(
+            session, layers, target, needs_images=needs_images, insecure=insecure
+        ) as assembled,
         open_sink(target, environment=environment, insecure=insecure) as sink,
         _open_layer_repository(session, assembled, target, insecure=insecure) as shared,
     ):
@@ -101,16 +119,21 @@ def send_stack(
             from ocistacks.oci.attest_stack import stack_attestations
 
             attestations = stack_attestations(layers, objects, assembled.bases)
-        if shared is not None:
-            copy_objects(
+        sent_before = None
+        to_share = assembled.shared_with(shared.name) if shared is not None else None
+        if shared is not None and to_share is not None:
+            artifact, tags = to_share
+            shared_summary = copy_objects(
                 assembled.source,
                 shared.sink,
-                objects.artifacts[0].descriptor,
-                extra_tags=assembled.layer_tags,
+                artifact,
+                extra_tags=tags,
                 reporter=session.reporter,
             )
             if attestations is not None:
-                attach(attestations.of_layers, shared.sink)
+                ours = [each for each in attestations.of_layers if each.subject in tags.values()]
+                attach(ours, shared.sink)
+            sent_before = (shared.name, shared_summary)
         summary = copy_objects(
             assembled.source,
             sink,
@@ -129,6 +152,7 @@ def send_stack(
         image_tags=tuple(
             f"{_without_tag(target)}:{tag}" for tag in objects.tags if not tag.startswith("input-")
         ),
+        shared=sent_before,
     )
 
 
@@ -146,24 +170,19 @@ def plan_sending(
     """
     environment = session.environment
     with (
-        _assembled(session, layers, target, needs_images=True) as assembled,
+        _assembled(session, layers, target, needs_images=True, insecure=insecure) as assembled,
         open_sink(target, environment=environment, insecure=insecure, dry_run=True) as sink,
         _open_layer_repository(session, assembled, target, insecure=insecure) as shared,
     ):
         objects, source = assembled.objects, assembled.source
         transfers: list[PlannedTransfer] = []
-        mount_from = None
-        if shared is not None:
-            plan = plan_copy(
-                source,
-                shared.sink,
-                objects.artifacts[0].descriptor,
-                extra_tags=assembled.layer_tags,
-            )
-            mount_from = shared.mount_source(sent_before=plan)
-            transfers.append(
-                PlannedTransfer(target=shared.name, plan=plan, tags=assembled.layer_tags)
-            )
+        planned = None
+        to_share = assembled.shared_with(shared.name) if shared is not None else None
+        if shared is not None and to_share is not None:
+            artifact, tags = to_share
+            planned = plan_copy(source, shared.sink, artifact, extra_tags=tags)
+            transfers.append(PlannedTransfer(target=shared.name, plan=planned, tags=tags))
+        mount_from = shared.mount_source(sent_before=planned) if shared is not None else None
         plan = plan_copy(
             source,
             sink,
@@ -183,6 +202,7 @@ def _assembled(
     target: LayoutReference | RegistryReference,
     *,
     needs_images: bool,
+    insecure: bool,
 ) -> Iterator[_Assembled]:
     environment, name = session.environment, session.stack.settings.base_image
     with ExitStack() as opened:
@@ -209,8 +229,31 @@ def _assembled(
             (*objects.image_indexes, objects.index),
             store=session.store,
             base=base_source,
+            elsewhere=_open_origins(session, layers, opened, insecure=insecure),
         )
-        yield _Assembled(objects=objects, source=source, bases=bases)
+        origins = {
+            artifact.descriptor.digest: layer.origin.name
+            for layer, artifact in zip(layers, objects.artifacts, strict=True)
+            if layer.origin is not None
+        }
+        yield _Assembled(objects=objects, source=source, bases=bases, origins=origins)
+
+
+def _open_origins(
+    session: StackSession, layers: Sequence[BuiltLayer], opened: ExitStack, *, insecure: bool
+) -> Mapping[Digest, ObjectSource]:
+    """Return where the blobs are that were found in a registry and are not in the store."""
+    sources: dict[str, ObjectSource] = {}
+    origins: dict[Digest, ObjectSource] = {}
+    for layer in layers:
+        if layer.origin is None or session.store.has_blob(layer.blob.digest):
+            continue
+        name = layer.origin.name
+        if name not in sources:
+            source = open_source(layer.origin, environment=session.environment, insecure=insecure)
+            sources[name] = opened.enter_context(source)
+        origins[layer.blob.digest] = sources[name]
+    return origins
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,7 +283,7 @@ def _open_layer_repository(
     insecure: bool,
 ) -> Iterator[_LayerRepository | None]:
     """Open the layer repository, if there is one and it is not the target."""
-    shared = _layer_repository(session, target)
+    shared = layer_repository(session, target)
     if shared is None or not assembled.objects.artifacts:
         yield None
         return
@@ -248,10 +291,14 @@ def _open_layer_repository(
         yield _LayerRepository(name=shared.name, repository=shared.repository, sink=sink)
 
 
-def _layer_repository(
+def layer_repository(
     session: StackSession, target: LayoutReference | RegistryReference
 ) -> RegistryReference | None:
-    """Return the repository that the stack's layers are shared in, None where there is none."""
+    """Return the repository that the stack's layers are shared in, None where there is none.
+
+    Raises:
+        UsageError: it is in another registry than the target.
+    """
     name = session.stack.settings.layer_repository
     if name is None or isinstance(target, LayoutReference):
         return None

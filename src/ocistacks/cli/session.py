@@ -13,6 +13,7 @@ import typer
 from ocistacks.lock.read import read_locks, stale_reason
 from ocistacks.lock.status import StackStatus, stack_status
 from ocistacks.platforms import Platform
+from ocistacks.registry.reference import RegistryReference, parse_reference
 from ocistacks.selection.model import Selection, Wish
 from ocistacks.selection.select import select_layers
 from ocistacks.spec.model import lower_layers
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
 
     from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.builder.python_runtimes import PythonOrigin
+    from ocistacks.builder.shared_layers import SharedLayers, SharedLayersFactory
     from ocistacks.builder.task import Builder
     from ocistacks.cli.console import ConsoleReporter
     from ocistacks.cli.options import SettingsOptions, StatusOptions, TalkOptions
     from ocistacks.lock.lock_layer import LockResult
     from ocistacks.lock.options import LockOptions
     from ocistacks.lock.python_pin import PythonPin
+    from ocistacks.registry.reference import LayoutReference
     from ocistacks.request.plan import PlannedLayer
     from ocistacks.spec.model import RuntimeSpec, StackSpec
 
@@ -44,6 +47,7 @@ class BuilderFlags:
     builder_base: str | None = None
     python_origin: PythonOrigin = "auto"
     jobs: int | None = None
+    cache: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,10 +208,13 @@ class StackSession:
         *,
         force: bool = False,
         may_build: bool = True,
+        target: LayoutReference | RegistryReference | None = None,
+        insecure: bool = False,
     ) -> tuple[BuiltLayer, ...]:
         """Return the named layers, or all, for all platforms, in build order.
 
-        What is not there yet is built, or an error where that must not be.
+        What is not there yet is taken from the layer repository, or else built, or an error where
+        that must not be. For a ``target`` in a registry, what is found stays where it is.
         """
         from ocistacks.builder.build_stack import BuildOptions, build_stack
 
@@ -216,6 +223,8 @@ class StackSession:
             jobs=self.flags.jobs or os.cpu_count() or 1,
             force=force,
             may_build=may_build,
+            open_shared=self._shared_layers(target, insecure=insecure),
+            needs_blobs=not isinstance(target, RegistryReference),
         )
         return build_stack(
             self.plans(environment_names),
@@ -225,6 +234,43 @@ class StackSession:
             options=options,
             reporter=self.reporter,
         )
+
+    def _shared_layers(
+        self, target: LayoutReference | RegistryReference | None, *, insecure: bool
+    ) -> SharedLayersFactory | None:
+        """Return what opens the repository that layers are looked for in, if they are in any."""
+        reference = self._layers_reference(target) if self.flags.cache else None
+        if reference is None:
+            return None
+
+        @contextmanager
+        def opened() -> Iterator[SharedLayers]:
+            from ocistacks.oci.layer_repository import LayerRepository
+            from ocistacks.registry.repository import Repository
+
+            with Repository(
+                reference.host,
+                reference.repository,
+                environment=self.environment,
+                insecure=insecure,
+            ) as repository:
+                yield LayerRepository(
+                    repository, reference, store=self.store, reporter=self.reporter
+                )
+
+        return opened
+
+    def _layers_reference(
+        self, target: LayoutReference | RegistryReference | None
+    ) -> RegistryReference | None:
+        """Return the layer repository, or else the repository that the stack is in."""
+        settings = self.stack.settings
+        name = settings.layer_repository
+        if name is None and isinstance(target, RegistryReference):
+            return target
+        name = name or settings.repository
+        named = parse_reference(name) if name is not None else None
+        return named if isinstance(named, RegistryReference) else None
 
 
 def show_status(status: StackStatus, *, as_json: bool, with_dependencies: bool) -> None:

@@ -46,7 +46,7 @@ def built_table(layers: Sequence[BuiltLayer]) -> None:
             (
                 layer.plan.request.install_target,
                 layer.plan.request.platform,
-                layer.outcome,
+                f"from {layer.origin}" if layer.origin is not None else layer.outcome,
                 size(layer.blob.size),
                 size(layer.blob.uncompressed_size),
                 layer.blob.digest,

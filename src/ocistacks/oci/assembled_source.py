@@ -9,7 +9,7 @@ from ocistacks.errors import NotFoundError
 from ocistacks.registry.source import file_chunks, verified_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from ocistacks.digests import Digest
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class AssembledSource:
     """What was assembled on this machine.
 
-    ``base`` is where base layers come from: the base image's registry or layout. Blobs of the
-    store were verified when they entered it, so that a layout may link them.
+    ``base`` is where base layers come from: the base image's registry or layout. ``elsewhere`` is
+    where layer blobs are that the store does not have. Blobs of the store were verified when they
+    entered it, so that a layout may link them.
     """
 
     def __init__(
@@ -33,9 +34,11 @@ class AssembledSource:
         *,
         store: Store,
         base: ObjectSource | None = None,
+        elsewhere: Mapping[Digest, ObjectSource] | None = None,
     ) -> None:
         self._store = store
         self._base = base
+        self._elsewhere = elsewhere or {}
         self._documents: dict[Digest, bytes] = {}
         self._descriptors: dict[Digest, Descriptor] = {}
         for assembled in objects:
@@ -48,9 +51,10 @@ class AssembledSource:
         """Return where the object is."""
         if descriptor.digest in self._documents:
             return f"{descriptor.digest} (assembled here)"
-        if self._base is None or self._store.has_blob(descriptor.digest):
+        other = self._elsewhere.get(descriptor.digest, self._base)
+        if other is None or self._store.has_blob(descriptor.digest):
             return str(self._store.blob_path(descriptor.digest))
-        return self._base.describe(descriptor)
+        return other.describe(descriptor)
 
     def resolve(self, target: str | None) -> Descriptor:
         """Return the descriptor of the object with the digest ``target``."""
@@ -75,13 +79,14 @@ class AssembledSource:
         if path is not None:
             yield verified_chunks(file_chunks(path), descriptor, str(path))
             return
-        if self._base is None:
+        other = self._elsewhere.get(descriptor.digest, self._base)
+        if other is None:
             raise NotFoundError(
                 "A layer's blob is not in the store.",
                 where=str(self._store.blob_path(descriptor.digest)),
                 hint="build the stack again",
             )
-        with self._base.open_blob(descriptor) as chunks:
+        with other.open_blob(descriptor) as chunks:
             yield chunks
 
     def blob_file(self, descriptor: Descriptor) -> Path | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
-from ocistacks.blob.decompression import decompress
+from ocistacks.blob.decompression import CompressedFile, decompress
 from ocistacks.deploy.archive_formats.xz import write_xz
 from ocistacks.deploy.archive_formats.zip_archive import write_zip
 from ocistacks.digests import Digest
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from ocistacks.blob.model import Blob, Compression
     from ocistacks.progress import Task
-
-_CHUNK_BYTES: Final = 1 << 20
 
 
 class ArchiveFormat(StrEnum):
@@ -94,7 +92,7 @@ def _tar_stream(path: Path, blob: Blob, progress: Task) -> Iterator[bytes]:
     """Yield the tar stream in a blob; raise at its end where it has another digest."""
     hasher = hashlib.sha256()
     maximum = blob.uncompressed_size
-    for buffer in decompress(_Chunks(path), blob.media_type, maximum_size=maximum):
+    for buffer in decompress(CompressedFile(path), blob.media_type, maximum_size=maximum):
         hasher.update(buffer)
         progress.advance(len(buffer))
         yield buffer
@@ -107,22 +105,3 @@ def _tar_stream(path: Path, blob: Blob, progress: Task) -> Iterator[bytes]:
             expected=blob.diff_id,
             hint="delete the file and build the stack again",
         )
-
-
-class _Chunks:
-    """A file as a source of compressed chunks."""
-
-    def __init__(self, path: Path) -> None:
-        self._chunks = _read(path)
-
-    def read(self, _size: int = -1) -> bytes:
-        return next(self._chunks, b"")
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._chunks
-
-
-def _read(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            yield chunk
