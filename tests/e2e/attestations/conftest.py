@@ -6,7 +6,9 @@ import hashlib
 import http.server
 import io
 import json
+import shutil
 import threading
+import urllib.request
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,19 +155,25 @@ def attested(command_line, small_stack, registry, base_layout):
     return reference
 
 
-@pytest.fixture
-def layout(command_line, small_stack, tmp_path):
-    """The stack in an image layout that a test may damage."""
-    folder = tmp_path / "layout"
+@pytest.fixture(scope="session")
+def pushed_layout(command_line, small_stack, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pushed") / "layout"
     command_line.succeed("push", small_stack, f"oci:{folder}:latest")
     return folder
+
+
+@pytest.fixture
+def layout(pushed_layout, tmp_path):
+    """The stack in an image layout that a test may damage."""
+    return shutil.copytree(pushed_layout, tmp_path / "layout")
 
 
 @pytest.fixture(scope="session")
 def registry_data(registry, tmp_path_factory):
     """The folder in which the registry keeps its blobs."""
-    (folder,) = Path(tmp_path_factory.getbasetemp()).glob("registry*/data")
-    assert registry
+    with urllib.request.urlopen(f"http://{registry}/v2/") as answer:
+        assert answer.status == 200
+    (folder,) = Path(tmp_path_factory.getbasetemp()).glob("registry[0-9]/data")
     return folder
 
 
