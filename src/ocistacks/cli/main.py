@@ -23,6 +23,7 @@ from ocistacks.cli.run import run
 from ocistacks.cli.sbom import sbom
 from ocistacks.cli.schema import schema
 from ocistacks.cli.show import show
+from ocistacks.cli.verify import verify
 from ocistacks.cli.wheels import wheels
 from ocistacks.errors import OcistacksError
 
@@ -40,7 +41,7 @@ app = typer.Typer(
         "default_map": _UNSET,
     },
 )
-COMMANDS = (show, wheels, lock, build, publish, local_export, push, pull, run, sbom, schema)
+COMMANDS = (show, wheels, lock, build, publish, local_export, push, pull, run, sbom, verify, schema)
 for command in COMMANDS:
     app.command()(grouped(command))
 app.add_typer(builder, name="builder")
