@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-SPECIFICATION = """
+RUNTIME = """
 [[runtimes]]
 name = "cpython-3.13"
 python_implementation = "cpython@3.13.5"
 requirements = []
-
+"""
+REST = """
 [[frameworks]]
 name = "numbers"
 runtime = "cpython-3.13"
@@ -112,14 +113,22 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def files(test_cache):
-    """The server; its Python is the one that the sklearn example's tests compiled."""
-    pin = json.loads(
-        (test_cache / "store" / "pythons" / "cpython-3.13.5-linux_x86_64-source.json").read_text()
-    )
+def python_archive(command_line, tmp_path_factory):
+    """The archive of a CPython that is compiled once, and stays between runs."""
+    folder = tmp_path_factory.mktemp("runtime")
+    spec = folder / "venvstacks.toml"
+    spec.write_text(RUNTIME)
+    command_line.succeed("lock", spec)
+    metadata = folder / "requirements" / "cpython-3.13" / "pylock.cpython-3_13.meta.json"
+    ((_platform, pin),) = json.loads(metadata.read_text())["ocistacks"]["python"].items()
+    return Path(command_line.environment["OCISTACKS_STORE"], "blobs", "sha256", pin["sha256"])
+
+
+@pytest.fixture(scope="session")
+def files(python_archive):
+    """The server of the wheels and of that Python."""
     served = Files()
-    archive = test_cache / "store" / "blobs" / "sha256" / pin["sha256"]
-    served.contents["/python.tar.zst"] = archive.read_bytes()
+    served.contents["/python.tar.zst"] = python_archive.read_bytes()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         server.files = served
         served.url = f"http://127.0.0.1:{server.server_port}"
@@ -139,7 +148,7 @@ def small_stack(command_line, files, tmp_path_factory):
     folder.mkdir()
     python = hashlib.sha256(files.contents["/python.tar.zst"]).hexdigest()
     spec = folder / "venvstacks.toml"
-    spec.write_text(SPECIFICATION.format(server=files.url, python=python))
+    spec.write_text(RUNTIME + REST.format(server=files.url, python=python))
     (folder / "demo.py").write_text("import saying; print('demo', saying.VERSION)\n")
     (folder / "other.py").write_text("import counting; print('other', counting.VERSION)\n")
     command_line.succeed("lock", spec)
