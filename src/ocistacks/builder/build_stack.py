@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 
 from ocistacks.blob.model import Blob
 from ocistacks.builder.build_python import gather_build_pythons
-from ocistacks.builder.task import Task
 from ocistacks.errors import BuildError
 from ocistacks.request.modules import modules_tar
 from ocistacks.spec.model import ApplicationSpec
@@ -221,24 +220,15 @@ def _build(
     build_python: Digest | None,
 ) -> Blob:
     # Not where most commands would wait for it: all layers are there more often than not.
-    from ocistacks.builder import inside
     from ocistacks.builder.answers import adopt_answer
+    from ocistacks.builder.layer_task import layer_task
 
     name = plan.request.install_target
     with store.exclusively(f"build-{plan.input_digest.hex}"):
         known = None if options.force else read_built(store, plan.input_digest)
         if known is not None:
             return known
-        extra = () if build_python is None else (build_python,)
-        python = [word for digest in extra for word in (inside.BUILD_PYTHON_OPTION, digest.hex)]
-        task = Task(
-            name=f"layer {name}",
-            module=inside.MODULE,
-            arguments=lambda materials: (materials, str(options.jobs), *python),
-            files={inside.REQUEST_FILE: plan.request.canonical()},
-            materials=tuple(dict.fromkeys((*plan.request.material_digests, *extra))),
-            output=inside.BLOB_FILE,
-        )
+        task = layer_task(plan.request, jobs=options.jobs, build_python=build_python)
         with reporter.task(f"build {name}", unit="steps") as shown, store.new_blob() as output:
             answer = builder.run(task, output=output, on_step=lambda _line: shown.advance(1))
             blob = adopt_answer(answer, output, store, task, builder)

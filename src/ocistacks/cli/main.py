@@ -29,6 +29,7 @@ from ocistacks.cli.sbom import sbom
 from ocistacks.cli.schema import schema
 from ocistacks.cli.show import show
 from ocistacks.cli.store import store
+from ocistacks.cli.verify import verify
 from ocistacks.cli.wheels import wheels
 from ocistacks.errors import OcistacksError
 
@@ -48,7 +49,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(show, wheels, lock, build, publish, local_export),
-    *(push, pull, run, inspect, diff, copy, sbom, k8s, schema),
+    *(push, pull, run, inspect, diff, copy, sbom, verify, k8s, schema),
 )
 for command in (*COMMANDS, login, logout):
     app.command()(grouped(command))

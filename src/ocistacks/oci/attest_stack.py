@@ -1,17 +1,24 @@
-"""The SBOMs and the provenance of a built stack: what `push` attaches to its objects."""
+"""The SBOMs and the provenance of a built stack: what `push` attaches to its objects.
+
+An application's modules go with its provenance: they are the one material that no index has, and
+the layer holds them anyway.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ocistacks.digests import Digest
+from ocistacks.errors import BuildError
 from ocistacks.oci import annotations as keys
 from ocistacks.oci.assemble_stack import describe_layer
-from ocistacks.oci.attestations import Attestation, attestation
+from ocistacks.oci.attestations import LARGEST_ATTESTATION_BYTES, Attestation, attestation
 from ocistacks.oci.provenance import provenance_statement
 from ocistacks.oci.sbom import application_sbom, layer_sbom
 from ocistacks.registry import media_types
-from ocistacks.spec.model import lower_layers
+from ocistacks.request.modules import modules_tar
+from ocistacks.spec.model import ApplicationSpec, lower_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +48,9 @@ def stack_attestations(
     """Return an SBOM and a provenance statement of each layer, and an SBOM of each image.
 
     ``objects`` were assembled of ``layers`` on ``bases``.
+
+    Raises:
+        BuildError: an application's modules are not those that it was built of any more.
     """
     by_digest: dict[str, BuiltLayer] = {built.plan.input_digest: built for built in layers}
     by_name = {
@@ -68,6 +78,10 @@ def _of_layer(artifact: Assembled, built: BuiltLayer) -> Iterator[Attestation]:
     yield attestation(
         artifact.descriptor, media_types.PROVENANCE, statement, title=f"{target}.intoto.json"
     )
+    modules = _modules(built)
+    if modules is not None:
+        title = f"{target}.modules.tar"
+        yield attestation(artifact.descriptor, media_types.MODULES, modules, title=title)
 
 
 def _of_image(
@@ -88,6 +102,29 @@ def _of_image(
     )
     title = f"{plan.request.install_target}.image.cdx.json"
     return attestation(image.descriptor, media_types.SBOM, sbom, title=title)
+
+
+def _modules(built: BuiltLayer) -> bytes | None:
+    """Return the tar of an application's modules, None where there is none or a large one."""
+    request, layer = built.plan.request, built.plan.layer
+    if request.modules is None or not isinstance(layer, ApplicationSpec):
+        return None
+    gathered = bytearray()
+    for chunk in modules_tar(layer):
+        gathered += chunk
+        if len(gathered) > LARGEST_ATTESTATION_BYTES:
+            return None
+    content = bytes(gathered)
+    found = Digest.of_bytes(content)
+    if found != request.modules.digest:
+        raise BuildError(
+            "The modules of an application were changed while it was built and sent.",
+            where=f"layer {request.install_target}",
+            found=found,
+            expected=request.modules.digest,
+            hint="run the command again",
+        )
+    return content
 
 
 def _input_digest(assembled: Assembled) -> str:

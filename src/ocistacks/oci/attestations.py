@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ocistacks.digests import Digest
-from ocistacks.errors import UnsafeContentError
+from ocistacks.errors import TransferError, UnsafeContentError
 from ocistacks.oci import annotations as keys
 from ocistacks.registry import media_types
 from ocistacks.registry.model import Descriptor, Manifest, read_graph_document
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LARGEST_ATTESTATION_BYTES: Final = 16 << 20
 
 _JOBS = 4
+_REFUSED_HINT = "where a registry takes no SBOMs and provenance, push with --no-attestations"
 _EMPTY: Final = b"{}"
 _EMPTY_DESCRIPTOR: Final = Descriptor(
     media_type=media_types.EMPTY, digest=Digest.of_bytes(_EMPTY), size=len(_EMPTY)
@@ -95,8 +96,12 @@ def attach(attestations: Iterable[Attestation], sink: AttestationSink) -> Attest
         for each in missing:
             _write(sink, _EMPTY_DESCRIPTOR, _EMPTY)
             _write(sink, each.document, each.content)
-        if missing:
-            sink.write_referrers(subject, [each.referrer for each in missing])
+        try:
+            if missing:
+                sink.write_referrers(subject, [each.referrer for each in missing])
+        except TransferError as error:
+            error.hint = error.hint or _REFUSED_HINT
+            raise
         return len(missing)
 
     with ThreadPoolExecutor(_JOBS) as executor:

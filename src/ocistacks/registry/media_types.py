@@ -17,6 +17,8 @@ LAYER_TAR_ZSTD: Final = "application/vnd.oci.image.layer.v1.tar+zstd"
 SBOM: Final = "application/vnd.cyclonedx+json"
 PROVENANCE: Final = "application/vnd.in-toto+json"
 """Both a document's type, and the type of the artifact that holds it (docs/attestations.md)."""
+MODULES: Final = "application/vnd.ocistacks.modules.v1.tar"
+"""The launch and support modules of an application, which a rebuild needs; of both, too."""
 EMPTY: Final = "application/vnd.oci.empty.v1+json"
 """What the configuration of an artifact is that needs none (manifest.md, "Guidance")."""
 

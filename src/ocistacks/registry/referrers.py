@@ -139,7 +139,8 @@ class RegistryReferrers:
                 break
             request = Request(verb="GET", url=url, headers={"Accept": media_types.IMAGE_INDEX})
             with self._transport.send(request, what=what, expected=(_OK, _NOT_FOUND)) as response:
-                if response.status_code == _NOT_FOUND:
+                # Some that have no API lead to a page for people instead.
+                if response.status_code == _NOT_FOUND or not _is_index(response):
                     return None
                 content = _content(response, url, what)
                 found += Index.read(content, where=f"GET {without_secrets(url)}").manifests
@@ -224,7 +225,7 @@ class RegistryReferrers:
             if response.status_code == _NOT_FOUND:
                 return _EMPTY
             content = _content(response, url, what)
-        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        media_type = _media_type(response)
         announced = Descriptor(
             media_type=media_type, digest=Digest.of_bytes(content), size=len(content)
         )
@@ -237,6 +238,14 @@ class RegistryReferrers:
                 expected=media_types.IMAGE_INDEX,
             )
         return document
+
+
+def _is_index(response: requests.Response) -> bool:
+    return _media_type(response) == media_types.IMAGE_INDEX
+
+
+def _media_type(response: requests.Response) -> str:
+    return response.headers.get("Content-Type", "").partition(";")[0].strip()
 
 
 def _content(response: requests.Response, url: str, what: str) -> bytes:

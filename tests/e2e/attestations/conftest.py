@@ -6,19 +6,22 @@ import hashlib
 import http.server
 import io
 import json
+import shutil
 import threading
+import urllib.request
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-SPECIFICATION = """
+RUNTIME = """
 [[runtimes]]
 name = "cpython-3.13"
 python_implementation = "cpython@3.13.5"
 requirements = []
-
+"""
+REST = """
 [[frameworks]]
 name = "numbers"
 runtime = "cpython-3.13"
@@ -110,14 +113,22 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def files(test_cache):
-    """The server; its Python is the one that the sklearn example's tests compiled."""
-    pin = json.loads(
-        (test_cache / "store" / "pythons" / "cpython-3.13.5-linux_x86_64-source.json").read_text()
-    )
+def python_archive(command_line, tmp_path_factory):
+    """The archive of a CPython that is compiled once, and stays between runs."""
+    folder = tmp_path_factory.mktemp("runtime")
+    spec = folder / "venvstacks.toml"
+    spec.write_text(RUNTIME)
+    command_line.succeed("lock", spec)
+    metadata = folder / "requirements" / "cpython-3.13" / "pylock.cpython-3_13.meta.json"
+    ((_platform, pin),) = json.loads(metadata.read_text())["ocistacks"]["python"].items()
+    return Path(command_line.environment["OCISTACKS_STORE"], "blobs", "sha256", pin["sha256"])
+
+
+@pytest.fixture(scope="session")
+def files(python_archive):
+    """The server of the wheels and of that Python."""
     served = Files()
-    archive = test_cache / "store" / "blobs" / "sha256" / pin["sha256"]
-    served.contents["/python.tar.zst"] = archive.read_bytes()
+    served.contents["/python.tar.zst"] = python_archive.read_bytes()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         server.files = served
         served.url = f"http://127.0.0.1:{server.server_port}"
@@ -137,7 +148,7 @@ def small_stack(command_line, files, tmp_path_factory):
     folder.mkdir()
     python = hashlib.sha256(files.contents["/python.tar.zst"]).hexdigest()
     spec = folder / "venvstacks.toml"
-    spec.write_text(SPECIFICATION.format(server=files.url, python=python))
+    spec.write_text(RUNTIME + REST.format(server=files.url, python=python))
     (folder / "demo.py").write_text("import saying; print('demo', saying.VERSION)\n")
     (folder / "other.py").write_text("import counting; print('other', counting.VERSION)\n")
     command_line.succeed("lock", spec)
@@ -153,19 +164,25 @@ def attested(command_line, small_stack, registry, base_layout):
     return reference
 
 
-@pytest.fixture
-def layout(command_line, small_stack, tmp_path):
-    """The stack in an image layout that a test may damage."""
-    folder = tmp_path / "layout"
+@pytest.fixture(scope="session")
+def pushed_layout(command_line, small_stack, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pushed") / "layout"
     command_line.succeed("push", small_stack, f"oci:{folder}:latest")
     return folder
+
+
+@pytest.fixture
+def layout(pushed_layout, tmp_path):
+    """The stack in an image layout that a test may damage."""
+    return shutil.copytree(pushed_layout, tmp_path / "layout")
 
 
 @pytest.fixture(scope="session")
 def registry_data(registry, tmp_path_factory):
     """The folder in which the registry keeps its blobs."""
-    (folder,) = Path(tmp_path_factory.getbasetemp()).glob("registry*/data")
-    assert registry
+    with urllib.request.urlopen(f"http://{registry}/v2/") as answer:
+        assert answer.status == 200
+    (folder,) = Path(tmp_path_factory.getbasetemp()).glob("registry[0-9]/data")
     return folder
 
 

@@ -11,6 +11,7 @@ import pytest
 
 SBOM = "application/vnd.cyclonedx+json"
 PROVENANCE = "application/vnd.in-toto+json"
+MODULES = "application/vnd.ocistacks.modules.v1.tar"
 
 
 def raw(reference):
@@ -33,7 +34,9 @@ def test_layers_have_both_and_images_an_sbom(attested):
     for entry in entries:
         kinds = sorted(each["artifactType"] for each in attached(attested, entry["digest"]))
         is_layer = entry.get("artifactType") == "application/vnd.ocistacks.layer.v1"
-        assert kinds == ([SBOM, PROVENANCE] if is_layer else [SBOM])
+        is_application = entry["annotations"]["dev.ocistacks.layer.kind"] == "application"
+        modules = [MODULES] if is_layer and is_application else []
+        assert kinds == ([SBOM, PROVENANCE, *modules] if is_layer else [SBOM])
 
 
 def test_an_attestation_is_an_artifact_of_one_document(attested, tmp_path):
@@ -70,7 +73,7 @@ def test_an_attestation_is_an_artifact_of_one_document(attested, tmp_path):
 
 def test_a_second_push_sends_no_attestation(command_line, small_stack, attested, base_layout):
     told = command_line.succeed("push", small_stack, attested, "--base-image", base_layout)
-    assert "attestations: sent 0, 10 were there" in told
+    assert "attestations: sent 0, 12 were there" in told
     assert "sent 0 blobs (0 bytes)" in told
 
 
@@ -78,7 +81,7 @@ def test_another_machine_makes_the_same_ones(
     fresh_command_line, small_stack, attested, base_layout
 ):
     told = fresh_command_line.succeed("push", small_stack, attested, "--base-image", base_layout)
-    assert "attestations: sent 0, 10 were there" in told
+    assert "attestations: sent 0, 12 were there" in told
 
 
 def test_the_stack_is_the_same_without_them(command_line, small_stack, attested, base_layout):
@@ -92,7 +95,7 @@ def test_the_stack_is_the_same_without_them(command_line, small_stack, attested,
         with pytest.raises(subprocess.CalledProcessError):
             attached(other, entry["digest"])
     told = command_line.succeed("push", small_stack, other, "--base-image", base_layout)
-    assert "attestations: sent 10, 0 were there" in told
+    assert "attestations: sent 12, 0 were there" in told
 
 
 def test_nothing_of_the_machine_is_in_them(attested, test_cache):
@@ -119,8 +122,9 @@ def test_a_shared_layer_repository_has_those_of_layers(command_line, small_stack
     entries = raw(own)["manifests"]
     assert len(entries) == 4
     for entry in entries:
-        assert len(attached(f"{shared}:latest", entry["digest"])) == 2
-        assert len(attached(own, entry["digest"])) == 2
+        count = 3 if entry["annotations"]["dev.ocistacks.layer.kind"] == "application" else 2
+        assert len(attached(f"{shared}:latest", entry["digest"])) == count
+        assert len(attached(own, entry["digest"])) == count
 
 
 def test_a_layout_lists_them_in_its_index(command_line, small_stack, tmp_path):
@@ -130,7 +134,7 @@ def test_a_layout_lists_them_in_its_index(command_line, small_stack, tmp_path):
     kinds = [
         entry.get("artifactType") for entry in index["manifests"] if "annotations" not in entry
     ]
-    assert sorted(kinds) == [SBOM] * 4 + [PROVENANCE] * 4
+    assert sorted(kinds) == [SBOM] * 4 + [PROVENANCE] * 4 + [MODULES] * 2
     before = (folder / "index.json").read_bytes()
     command_line.succeed("publish", small_stack, "--output-dir", tmp_path / "published")
     assert (folder / "index.json").read_bytes() == before

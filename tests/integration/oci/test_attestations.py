@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import pytest
 
 from ocistacks.digests import Digest
-from ocistacks.errors import DigestError, UnsafeContentError
+from ocistacks.errors import DigestError, TransferError, UnsafeContentError
 from ocistacks.oci.attestations import AttestationSummary, attach, attestation, read_attestations
 from ocistacks.oci.layout import ImageLayout
 from ocistacks.oci.transfer import copy_objects
@@ -133,3 +133,20 @@ def test_a_document_with_other_bytes_is_refused(stack, tmp_path, reporter):
     with pytest.raises(DigestError) as caught:
         read_attestations(layout, one.subject, KIND)
     assert caught.value.expected == one.document.digest
+
+
+def test_a_registry_that_takes_none_is_told_with_the_way_out(stack, faulty, fault_server, answer):
+    one = made(stack)
+    for digest in (one.document.digest, EMPTY.digest):
+        fault_server.on("HEAD", f"/v2/x/blobs/{digest}", answer())
+    refusal = b'{"errors":[{"code":"MANIFEST_INVALID","message":"manifest invalid"}]}'
+    path = f"/v2/x/manifests/{one.referrer.descriptor.digest}"
+    fault_server.on("PUT", path, answer(status=400, body=refusal))
+    with pytest.raises(TransferError) as caught:
+        attach([one], faulty)
+    assert str(caught.value) == (
+        f"What refers to {one.subject} cannot be written.\n"
+        f"  where: PUT http://{fault_server.host}{path}\n"
+        "  found: HTTP 400 Bad Request: MANIFEST_INVALID (manifest invalid)\n"
+        "  hint: where a registry takes no SBOMs and provenance, push with --no-attestations"
+    )

@@ -308,10 +308,19 @@ def test_a_list_without_end_is_refused(with_api, api_server):
 
 
 def test_an_answer_that_is_no_list_is_told(faulty, fault_server, answer):
-    fault_server.on("GET", f"/v2/x/referrers/{SUBJECT}", answer(body=b'{"schemaVersion":2}'))
+    headers = {"Content-Type": INDEX_TYPE}
+    said = answer(body=b'{"schemaVersion":2}', headers=headers)
+    fault_server.on("GET", f"/v2/x/referrers/{SUBJECT}", said)
     with pytest.raises(TransferError) as caught:
         faulty.referrers(SUBJECT)
     assert caught.value.found == "manifests: Field required"
+
+
+def test_a_page_for_browsers_is_no_api(faulty, fault_server, answer):
+    page = answer(body=b"<html/>", headers={"Content-Type": "text/html; charset=utf-8"})
+    fault_server.on("GET", f"/v2/x/referrers/{SUBJECT}", page)
+    assert faulty.referrers(SUBJECT) == ()
+    assert fault_server.verbs()[-1] == ("GET", f"/v2/x/manifests/{referrers_tag(SUBJECT)}")
 
 
 def test_a_layout_lists_what_refers_in_its_index(stack, tmp_path, reporter):
