@@ -163,7 +163,7 @@ def puller_image(command_line, podman, podman_environment, registry, test_cache)
         podman("load", "--quiet", "--input", kept)
     else:
         words = ("builder", "build", "--target", "puller", "--engine", "podman")
-        assert command_line.succeed(*words, **podman_environment).splitlines()[-1] == tag
+        assert command_line.succeed(*words, **podman_environment) == f"{tag}\n"
         kept.parent.mkdir(exist_ok=True)
         podman("save", "--quiet", "--output", kept.with_suffix(".partial"), tag)
         kept.with_suffix(".partial").rename(kept)

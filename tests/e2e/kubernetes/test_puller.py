@@ -67,10 +67,10 @@ def test_any_user_pulls_with_a_read_only_root(puller, pushed, volume, user):
     assert [line for line in lines if line.startswith("pull cpython-3.13: start, ")]
     assert [line for line in lines if line.startswith("pull cpython-3.13: end, ")]
     assert not [line for line in lines if "\x1b" in line or "\r" in line]
+    assert {str(path.lstat().st_uid) for path in volume.rglob("*")} == {user.partition(":")[0]}
     python = volume / "deployment" / "app-greeter" / "bin" / "python"
     told = subprocess.check_output([python, "-m", "greeter", "x"], text=True)
     assert told.startswith("greeter: xn--bcher-kva ['x'] None uid ")
-    assert {str(path.lstat().st_uid) for path in volume.rglob("*")} == {user.partition(":")[0]}
 
 
 def test_all_that_is_told_is_json_where_that_is_asked_for(puller, pushed):
