@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+IMAGE := src/ocistacks/builder/image
 
 .PHONY: demo test check docs format system clean requirements
 
@@ -51,6 +52,8 @@ requirements: $(VENV)/installed
 	    --output-file scripts/requirements.txt pyproject.toml scripts/build-requirements.in
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet \
 	    --constraint scripts/requirements.txt --group dev --output-file scripts/requirements-dev.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet \
+	    --no-deps --constraint scripts/requirements.txt --output-file $(IMAGE)/puller-requirements.txt $(IMAGE)/puller-requirements.in
 
 clean:
 	rm -rf $(VENV) .cache demo_artifacts demo_deployment

@@ -1,4 +1,4 @@
-"""The builder image: found, or made from Containerfile.builder."""
+"""The images of Containerfile.builder: found, or made."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
+    from ocistacks.builder.image_context import ImageTarget
     from ocistacks.builder.task import Toolchain
 
 DEFAULT_BASE = "docker.io/library/python:3.13-slim-bookworm"
@@ -54,25 +55,25 @@ def ensure_image(
     return tag
 
 
-def image_tag(toolchain: Toolchain, options: ImageOptions) -> str:
-    """Return the tag of a toolchain's image; it changes with whatever the image is made of."""
-    digest = context_digest(options.base_image or DEFAULT_BASE)
-    return f"{_REPOSITORY}{toolchain}:{digest.hex[:16]}"
+def image_tag(target: ImageTarget, options: ImageOptions) -> str:
+    """Return the tag of a target's image; it changes with whatever the image is made of."""
+    digest = context_digest(target, options.base_image or DEFAULT_BASE)
+    return f"{_REPOSITORY}{target}:{digest.hex[:16]}"
 
 
 def build_image(
-    client: DockerClient, engine: str, toolchain: Toolchain, options: ImageOptions
+    client: DockerClient, engine: str, target: ImageTarget, options: ImageOptions
 ) -> str:
-    """Build the image of a toolchain and return its tag."""
-    tag = image_tag(toolchain, options)
+    """Build the image of a target of Containerfile.builder and return its tag."""
+    tag = image_tag(target, options)
     base = options.base_image or _reachable_base(client, engine, options)
     environment = options.environment
-    with engine_errors(f"build the {toolchain} image", engine):
+    with engine_errors(f"build the {target} image", engine):
         events = client.api.build(
-            fileobj=io.BytesIO(context_tar(environment)),
+            fileobj=io.BytesIO(context_tar(target, environment)),
             custom_context=True,
             dockerfile=CONTAINERFILE,
-            target=toolchain,
+            target=target,
             tag=tag,
             rm=True,
             forcerm=True,
@@ -95,7 +96,7 @@ def build_image(
             failed = failed or "error" in event
     if failed:
         raise EngineError(
-            f"The {toolchain} image cannot be built.",
+            f"The {target} image cannot be built.",
             where=f"{engine}, {CONTAINERFILE}, base image {base}",
             found="\n    ".join(told[-15:]),
             hint="name another base with --builder-base, set proxy and SSL_CERT_FILE, or build "

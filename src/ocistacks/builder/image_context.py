@@ -1,4 +1,4 @@
-"""The build context of the builder image: the Containerfile and this very package.
+"""The build context of the images: the Containerfile and this very package.
 
 It is laid out as the repository is, so that the same Containerfile builds from a checkout.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import ocistacks
 from ocistacks.digests import Digest
@@ -17,25 +17,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CONTAINERFILE = "Containerfile.builder"
+ImageTarget = Literal["builder", "python-source", "puller"]
+
 # The rooms whose code never runs in a builder: a change there makes no new image.
-_LEFT_OUT = {"__pycache__", "cli", "deploy", "oci", "registry"}
+_NEVER_IN_BUILDERS = {"cli", "deploy", "kubernetes", "oci", "registry"}
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def context_digest(base_image: str) -> Digest:
-    """Return the digest of all that the builder image is made of, apart from certificates."""
+def context_digest(target: ImageTarget, base_image: str) -> Digest:
+    """Return the digest of all that a target's image is made of, apart from certificates."""
     return Digest.of_chunks(
         chunk
-        for name, content in _files()
+        for name, content in _files(target)
         for chunk in (f"{base_image}\0{name}\0{len(content)}\0".encode(), content)
     )
 
 
-def context_tar(environment: Mapping[str, str]) -> bytes:
+def context_tar(target: ImageTarget, environment: Mapping[str, str]) -> bytes:
     """Return the context as a tar; it holds the CA bundle that the environment names."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, content in (*_files(), *_certificates(environment)):
+        for name, content in (*_files(target), *_certificates(environment)):
             header = tarfile.TarInfo(name)
             header.size = len(content)
             header.mode = 0o644
@@ -43,12 +45,13 @@ def context_tar(environment: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def _files() -> Iterator[tuple[str, bytes]]:
+def _files(target: ImageTarget) -> Iterator[tuple[str, bytes]]:
+    left_out = {"__pycache__"} | (set() if target == "puller" else _NEVER_IN_BUILDERS)
     package = Path(ocistacks.__file__).parent
     yield CONTAINERFILE, (package / "builder" / "image" / CONTAINERFILE).read_bytes()
     for path in sorted(package.rglob("*")):
         name = path.relative_to(package)
-        if path.is_file() and _LEFT_OUT.isdisjoint(name.parts):
+        if path.is_file() and left_out.isdisjoint(name.parts):
             yield f"src/ocistacks/{name.as_posix()}", path.read_bytes()
 
 

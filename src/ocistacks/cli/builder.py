@@ -1,4 +1,4 @@
-"""`ocistacks builder`: the image that layers are built in."""
+"""`ocistacks builder`: the images that layers are built in and on, and pulled with."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ def build_image(
     engine: Annotated[
         Literal["auto", "docker", "podman"], typer.Option("--engine", help="Where to build it.")
     ] = "auto",
-    toolchain: Annotated[
-        Literal["builder", "python-source"],
-        typer.Option("--target", help="For layers, or for compiling Python."),
+    target: Annotated[
+        Literal["builder", "python-source", "puller"],
+        typer.Option(
+            "--target", help="For layers, for compiling Python, or for pulling in a cluster."
+        ),
     ] = "builder",
     builder_base: BuilderBaseOption = None,
 ) -> None:
-    """Build the builder image, and print its tag."""
+    """Build the builder image, or another of Containerfile.builder's, and print its tag."""
     from ocistacks.builder import image
     from ocistacks.builder.choose import open_engine
 
@@ -36,7 +38,7 @@ def build_image(
         base_image=builder_base, environment=environment, say=talk.reporter().say
     )
     with open_engine(engine, environment) as (client, name):
-        typer.echo(image.build_image(client, name, toolchain, options))
+        typer.echo(image.build_image(client, name, target, options))
 
 
 @builder.command("base")

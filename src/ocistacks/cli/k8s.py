@@ -13,8 +13,7 @@ from ocistacks.kubernetes.model import DEFAULT_STORE_PATH, DEFAULT_USER, Kind, M
 from ocistacks.platforms import Platform
 
 if TYPE_CHECKING:
-    from ocistacks.kubernetes.model import PinnedApplication, Workload
-    from ocistacks.kubernetes.pods import Object
+    from ocistacks.kubernetes.model import Images, NodeStore, PinnedApplication, Workload
     from ocistacks.registry.reference import RegistryReference
 
 
@@ -137,9 +136,11 @@ class PodOptions:
         ),
     ] = None
 
-    def refuse_unused(self, mode: Mode) -> None:
-        """Raise UsageError for an option that the mode has no use for."""
+    def store(self, mode: Mode) -> NodeStore:
+        """Return the node's store; UsageError for an option that the mode has no use for."""
         from ocistacks.errors import UsageError
+        from ocistacks.kubernetes import checks
+        from ocistacks.kubernetes.model import NodeStore
 
         unused = (
             ("--base-image", self.base_image if mode is Mode.IMAGE else None),
@@ -154,6 +155,11 @@ class PodOptions:
                 "The node's store is a folder or a claim, not both.",
                 found="--store-path and --store-claim",
             )
+        claim = self.store_claim
+        return NodeStore(
+            path=checks.store_path(self.store_path or DEFAULT_STORE_PATH),
+            claim=None if claim is None else checks.object_name(claim, "--store-claim"),
+        )
 
 
 def k8s(
@@ -174,64 +180,58 @@ def k8s(
         Platform | None,
         typer.Option("--platform", help="By default, whatever of Linux the application is for."),
     ] = None,
+    output: Annotated[
+        Literal["manifest", "values"],
+        typer.Option("--output", help="A manifest, or values for the Helm chart of the examples."),
+    ] = "manifest",
     insecure: InsecureOption = False,
 ) -> None:
     """Print a manifest for Kubernetes that runs an application; everything in it is by digest."""
-    from ocistacks.kubernetes import pin
+    from ocistacks.kubernetes import modes, pin
+    from ocistacks.kubernetes.values import chart_values
     from ocistacks.kubernetes.workloads import manifest
     from ocistacks.kubernetes.yaml_text import yaml_text
     from ocistacks.oci.open import open_source
 
-    pod.refuse_unused(mode)
+    store = pod.store(mode)
     asked = workload.workload(app, tuple(arguments or ()))
     stack = pin.registry_reference(reference, "a stack")
     with open_source(stack, environment=os.environ, insecure=insecure) as source:
         application = pin.pin_application(source, stack, app, platform=platform)
-    spec = _pod(mode, application, asked, pod, stack, insecure=insecure)
-    typer.echo(yaml_text(manifest(application, asked, spec)), nl=False)
+    images = _images(mode, application, pod, stack, insecure=insecure)
+    spec = modes.pod(mode, application, asked, images, store)
+    document = (
+        manifest(application, asked, spec)
+        if output == "manifest"
+        else chart_values(mode, application, asked, images, store)
+    )
+    typer.echo(yaml_text(document), nl=False)
 
 
-def _pod(
+def _images(
     mode: Mode,
     application: PinnedApplication,
-    workload: Workload,
     options: PodOptions,
     stack: RegistryReference,
     *,
     insecure: bool,
-) -> Object:
-    from ocistacks.kubernetes import checks, pin
-    from ocistacks.kubernetes.model import NodeStore, Puller
+) -> Images:
+    from ocistacks.kubernetes.model import Images, Puller
+    from ocistacks.kubernetes.pin import application_image
 
     if mode is Mode.IMAGE:
-        from ocistacks.kubernetes.image_mode import image_pod
-
-        pin.only_platform(application, mode)
-        return image_pod(application, workload, image=pin.application_image(application))
-    if mode is Mode.IMAGE_VOLUME:
-        from ocistacks.kubernetes.image_volume_mode import image_volume_pod
-
-        pin.only_platform(application, mode)
-        base = _base(application, options, stack, insecure=insecure)
-        return image_volume_pod(application, workload, base=base)
+        # Where there are several platforms, the mode says so itself.
+        several = len(application.platforms) > 1
+        return Images(application=None if several else application_image(application))
     base = _base(application, options, stack, insecure=insecure)
+    if not mode.pulls:
+        return Images(base=base)
     puller = Puller(
         image=_puller_image(options, stack, insecure=insecure),
         log_format=options.puller_log_format,
         insecure=insecure,
     )
-    if mode is Mode.INIT:
-        from ocistacks.kubernetes.init_mode import init_pod
-
-        return init_pod(application, workload, base=base, puller=puller)
-    from ocistacks.kubernetes.node_mode import node_pod
-
-    claim = options.store_claim
-    store = NodeStore(
-        path=checks.store_path(options.store_path or DEFAULT_STORE_PATH),
-        claim=None if claim is None else checks.object_name(claim, "--store-claim"),
-    )
-    return node_pod(application, workload, base=base, puller=puller, store=store)
+    return Images(base=base, puller=puller)
 
 
 def _base(

@@ -110,7 +110,8 @@ class _LoggedTask:
 
     def tell(self, event: str) -> None:
         seconds = self._reporter.now() - self._started
-        rate = int(self._amount / seconds) if seconds > 0 and self._unit == "bytes" else None
+        has_rate = self._unit == "bytes" and self._amount > 0 and seconds > 0
+        rate = int(self._amount / seconds) if has_rate else None
         self._reporter.write(
             f"{self._label}: {self._text(event, seconds, rate)}",
             lambda: json_line(

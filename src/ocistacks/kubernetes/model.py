@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -97,8 +97,17 @@ class Puller:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Images:
+    """The images of a pod's containers by digest: those that its mode has, None for the others."""
+
+    base: str | None = None
+    puller: Puller | None = None
+    application: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NodeStore:
     """Where a node's pods share their store: a folder of the node, or a claim to one."""
 
     path: str = DEFAULT_STORE_PATH
-    claim: str | None = field(default=None)
+    claim: str | None = None

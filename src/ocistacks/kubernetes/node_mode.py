@@ -35,7 +35,7 @@ def node_pod(
     store: NodeStore,
 ) -> Object:
     """Return the PodSpec; ``base`` is the image of the container that runs the application."""
-    folder = f"{MOUNT}/deployments/{_identity(application)}"
+    folder = f"{MOUNT}/deployments/{node_folder(application)}"
     return pod_spec(
         workload,
         platforms=application.platforms,
@@ -57,8 +57,11 @@ def _volume(store: NodeStore) -> Object:
     return {"hostPath": {"path": store.path, "type": "Directory"}}
 
 
-def _identity(application: PinnedApplication) -> str:
-    """Return a folder's name that tells which layers it holds, on any of the platforms."""
+def node_folder(application: PinnedApplication) -> str:
+    """Return the name of a deployment's folder in a node's store.
+
+    It tells which layers lie there, on any of the platforms.
+    """
     layers = [
         {layer.install_target: layer.image.rpartition("@")[2] for layer in of_platform}
         for of_platform in application.layers

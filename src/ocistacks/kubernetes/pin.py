@@ -118,17 +118,6 @@ def pin_image(
     return f"{reference.name}@{digest}"
 
 
-def only_platform(application: PinnedApplication, mode: str) -> None:
-    """Refuse several platforms where the manifest names what is for one alone."""
-    if len(application.platforms) > 1:
-        raise UsageError(
-            f"In the mode {mode} a manifest is for one platform, and the application has more.",
-            where=application.reference,
-            found=", ".join(application.platforms),
-            hint="name one with --platform",
-        )
-
-
 def application_image(application: PinnedApplication) -> str:
     """Return the application image; raise NotFoundError if the stack was pushed without."""
     if application.image is None:

@@ -1,9 +1,21 @@
 """A small stack of a real Python in the registry, and the base image that applications run on."""
 
+import contextlib
+import http.client
+import http.server
+import os
+import shutil
 import subprocess
+import tempfile
+import threading
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+
+from ocistacks import __version__
+from ocistacks.builder.image import ImageOptions, image_tag
 
 SPEC = """\
 [[runtimes]]
@@ -89,3 +101,146 @@ def layers_only(command_line, registry, spec):
     stack = f"{registry}/team/layers:v1"
     command_line.succeed("push", spec, stack, "--base-image", "none")
     return stack
+
+
+CONTAINERS_CONFIGURATION = """\
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+tmp_dir = "{folder}/tmp"
+"""
+STORAGE_CONFIGURATION = """\
+[storage]
+driver = "overlay"
+graphroot = "{folder}/root"
+runroot = "{folder}/run"
+"""
+
+
+@pytest.fixture(scope="session")
+def podman_environment():
+    """The environment in which podman, also as our builder, has a storage of its own."""
+    # Not pytest's own folder: podman refuses a run root of more than fifty characters.
+    folder = Path(tempfile.mkdtemp(prefix="ocistacks-kube-"))
+    settings, storage = folder / "containers.conf", folder / "storage.conf"
+    settings.write_text(CONTAINERS_CONFIGURATION.format(folder=folder))
+    storage.write_text(STORAGE_CONFIGURATION.format(folder=folder))
+    without_engine = {key: value for key, value in os.environ.items() if key != "CONTAINER_HOST"}
+    environment = {
+        **without_engine,
+        "CONTAINERS_CONF": str(settings),
+        "CONTAINERS_STORAGE_CONF": str(storage),
+    }
+    yield environment
+    for words in (("pod", "rm", "--all", "--force"), ("rmi", "--all", "--force")):
+        run("podman", *words, env=environment)
+    for mounted in (folder / "root" / "overlay", folder / "run"):
+        if mounted.is_mount():
+            run("umount", mounted)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def podman(podman_environment):
+    """A function that calls podman."""
+    return lambda *words: run("podman", *words, env=podman_environment)
+
+
+@pytest.fixture(scope="session")
+def puller_image(command_line, podman, podman_environment, registry, test_cache):
+    """The puller, built and pushed as docs/kubernetes.md says; its name in the registry.
+
+    The built image stays between runs, by what it is made of: a minute's work at best.
+    """
+    options = ImageOptions(base_image=None, environment={}, say=lambda _line: None)
+    tag = image_tag("puller", options)
+    kept = test_cache / "puller" / f"{tag.rpartition(':')[2]}.tar"
+    if kept.exists():
+        podman("load", "--quiet", "--input", kept)
+    else:
+        words = ("builder", "build", "--target", "puller", "--engine", "podman")
+        assert command_line.succeed(*words, **podman_environment) == f"{tag}\n"
+        kept.parent.mkdir(exist_ok=True)
+        podman("save", "--quiet", "--output", kept.with_suffix(".partial"), tag)
+        kept.with_suffix(".partial").rename(kept)
+    name = f"{registry}/ocistacks/puller:{__version__}"
+    podman("push", "--quiet", "--tls-verify=false", tag, name)
+    return name
+
+
+class Front(http.server.ThreadingHTTPServer):
+    """Stands before the registry: counts the blobs it serves, and misbehaves if it is told to.
+
+    ``pause`` are seconds between chunks of a blob; ``lies`` is a part of the paths of what gets
+    another first byte;
+    ``authorization`` is the header without which everything is refused.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, registry):
+        super().__init__(("127.0.0.1", 0), _FrontHandler)
+        self.host = f"127.0.0.1:{self.server_address[1]}"
+        self.registry = registry
+        self.blobs = []
+        self.sent = 0
+        self.pause = 0.0
+        self.lies = None
+        self.authorization = None
+
+    def handle_error(self, request, client_address):
+        """Say nothing of clients that are killed in the middle."""
+
+
+class _FrontHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        front = self.server
+        if front.authorization not in {None, self.headers.get("Authorization")}:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="test"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        passed_on = ("Accept", "Range")
+        headers = {name: self.headers[name] for name in passed_on if name in self.headers}
+        connection = http.client.HTTPConnection(front.registry)
+        with contextlib.closing(connection):
+            connection.request(self.command, self.path, headers=headers)
+            answer = connection.getresponse()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command == "HEAD":
+                return
+            is_blob = "/blobs/" in self.path
+            if is_blob:
+                front.blobs.append(self.path.rpartition("/")[2])
+            lies = front.lies is not None and front.lies in self.path
+            while chunk := answer.read(1 << 17):
+                if lies:
+                    chunk = bytes([chunk[0] ^ 1]) + chunk[1:]
+                time.sleep(front.pause if is_blob else 0)
+                self.wfile.write(chunk)
+                front.sent += len(chunk) if is_blob else 0
+
+    do_HEAD = do_GET  # noqa: N815 - the library's names
+
+    def log_message(self, *arguments):
+        """Say nothing."""
+
+
+@pytest.fixture
+def front(pushed):
+    with Front(pushed.host) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

@@ -8,23 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from ocistacks import __version__
-
 MODES = ("init", "node", "image-volume", "image")
-
-
-@pytest.fixture(scope="module")
-def puller_image(pushed):
-    """The base image under the name that a puller is looked for by default."""
-    name = f"{pushed.host}/ocistacks/puller:{__version__}"
-    subprocess.run(
-        [
-            *("skopeo", "copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false"),
-            *(f"docker://{pushed.base}", f"docker://{name}"),
-        ],
-        check=True,
-    )
-    return name
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ def test_the_tag_depends_on_the_base_and_not_on_the_machine(tmp_path):
     assert image_tag("python-source", options()).startswith("localhost/ocistacks-python-source:")
 
 
-def members(environment):
-    with tarfile.open(fileobj=io.BytesIO(context_tar(environment))) as archive:
+def members(environment, target="builder"):
+    with tarfile.open(fileobj=io.BytesIO(context_tar(target, environment))) as archive:
         return {
             member.name: (member.mode, archive.extractfile(member).read())
             for member in archive.getmembers()
@@ -38,6 +38,13 @@ def test_the_context_is_laid_out_like_a_checkout_and_holds_what_runs_inside(tmp_
     assert not [name for name in found if "__pycache__" in name or "/cli/" in name]
     assert {mode for mode, _content in found.values()} == {0o644}
     assert "ca-bundle.crt" not in found
+
+
+def test_the_puller_s_context_has_what_pulls():
+    found = members({}, "puller")
+    assert "src/ocistacks/cli/pull.py" in found
+    assert "src/ocistacks/builder/image/puller-requirements.txt" in found
+    assert image_tag("puller", options()).startswith("localhost/ocistacks-puller:")
 
 
 def test_certificates_come_along(tmp_path):

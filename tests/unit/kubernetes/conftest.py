@@ -3,10 +3,8 @@
 import pytest
 
 from ocistacks.digests import Digest
-from ocistacks.kubernetes.image_mode import image_pod
-from ocistacks.kubernetes.image_volume_mode import image_volume_pod
-from ocistacks.kubernetes.init_mode import init_pod
 from ocistacks.kubernetes.model import (
+    Images,
     Mode,
     NodeStore,
     PinnedApplication,
@@ -14,7 +12,7 @@ from ocistacks.kubernetes.model import (
     Puller,
     Workload,
 )
-from ocistacks.kubernetes.node_mode import node_pod
+from ocistacks.kubernetes.modes import pod
 from ocistacks.platforms import Platform
 
 REPOSITORY = "registry.example.com/team/stack"
@@ -43,6 +41,19 @@ def make_application(**fields):
     return PinnedApplication(**(given | fields))
 
 
+def images_of(mode, application, puller):
+    """The images that the command looks up for a mode."""
+    if mode is Mode.IMAGE:
+        return Images(application=application.image)
+    return Images(base=application.base, puller=puller if mode.pulls else None)
+
+
+@pytest.fixture
+def images_for(application, puller):
+    """A function that gives a mode's images."""
+    return lambda mode: images_of(mode, application, puller)
+
+
 @pytest.fixture
 def application():
     return make_application()
@@ -59,15 +70,8 @@ def pod_of(application, puller):
 
     def pod_of(mode, workload=None, *, application=application, puller=puller, store=None):
         workload = workload or Workload(name="demo")
-        if mode is Mode.IMAGE:
-            return image_pod(application, workload, image=application.image)
-        base = application.base
-        if mode is Mode.IMAGE_VOLUME:
-            return image_volume_pod(application, workload, base=base)
-        if mode is Mode.INIT:
-            return init_pod(application, workload, base=base, puller=puller)
-        store = store or NodeStore()
-        return node_pod(application, workload, base=base, puller=puller, store=store)
+        images = images_of(mode, application, puller)
+        return pod(mode, application, workload, images, store or NodeStore())
 
     return pod_of
 

@@ -3,6 +3,7 @@
 import pytest
 
 from ocistacks.digests import Digest
+from ocistacks.errors import UsageError
 from ocistacks.kubernetes.model import Amounts, Mode, NodeStore, PinnedLayer, Puller, Workload
 from ocistacks.platforms import Platform
 
@@ -193,3 +194,17 @@ def test_pods_go_to_nodes_that_the_layers_are_for(pod_of, another_application, p
     assert spec["nodeSelector"] == selector
     # Where there are several, the puller takes the layers of the node that it runs on.
     assert ("--platform" in spec["initContainers"][0]["args"]) is (len(platforms) == 1)
+
+
+@pytest.mark.parametrize("mode", [Mode.IMAGE, Mode.IMAGE_VOLUME])
+def test_what_is_for_one_platform_must_be_told_which(pod_of, another_application, mode):
+    platforms = (Platform.LINUX_X86_64, Platform.LINUX_AARCH64)
+    application = another_application(platforms=platforms, layers=((), ()))
+    with pytest.raises(UsageError) as raised:
+        pod_of(mode, application=application)
+    assert str(raised.value) == (
+        f"In the mode {mode} a manifest is for one platform, and the application has more.\n"
+        "  where: registry.example.com/team/stack:latest\n"
+        "  found: linux_x86_64, linux_aarch64\n"
+        "  hint: name one with --platform"
+    )

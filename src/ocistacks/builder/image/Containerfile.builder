@@ -1,4 +1,5 @@
-# Where layers are built (target "builder") and where CPython is compiled (target "python-source").
+# Where layers are built (target "builder"), what pulls stacks in a cluster (target "puller"), and where
+# CPython is compiled (target "python-source").
 # Why each step is as it is, and how to call it: docs/python-runtimes.md, "The images".
 # Only what Docker's classic builder, Podman and Buildah all understand is used here.
 ARG BASE_IMAGE=docker.io/library/python:3.13-slim-bookworm
@@ -54,6 +55,37 @@ RUN chmod -R u=rwX,go=rX /opt/ocistacks; \
     /opt/ocistacks/bin/python -m compileall -q /opt/ocistacks/source
 
 USER 1000:1000
+
+FROM dependencies AS puller-root
+
+ARG DEBIAN_FRONTEND=noninteractive
+ARG PIP_INDEX_URL
+
+COPY src/ocistacks/builder/image/puller-requirements.txt /opt/ocistacks/image/
+
+RUN sh /opt/ocistacks/image/with-ca-bundle sh -eu -c ' \
+    apt-get update; \
+    apt-get install --yes --no-install-recommends binutils; \
+    rm -rf /var/lib/apt/lists/*; \
+    /opt/ocistacks/bin/python -m pip install --no-cache-dir --no-compile --no-deps \
+        --only-binary :all: --require-hashes --target /opt/ocistacks/packages \
+        --requirement /opt/ocistacks/image/puller-requirements.txt'
+
+COPY src/ocistacks /opt/ocistacks/source/ocistacks
+
+RUN chmod -R u=rwX,go=rX /opt/ocistacks; \
+    umask 022; \
+    /opt/ocistacks/bin/python -m ocistacks.builder.puller_root \
+        /puller /opt/ocistacks/packages /opt/ocistacks/source
+
+FROM scratch AS puller
+
+COPY --from=puller-root /puller/ /
+
+# Nothing but what is mounted can be written to: a store and a target, or /tmp for all of it.
+ENV PATH=/usr/bin HOME=/tmp
+USER 65532:65532
+ENTRYPOINT ["ocistacks"]
 
 FROM dependencies AS toolchain
 
