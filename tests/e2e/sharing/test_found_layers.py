@@ -168,19 +168,19 @@ def test_a_layout_gets_what_was_found(stacks, names, first_pushed, new_machine, 
         assert (layout / "blobs" / "sha256" / first_pushed[name]).is_file()
 
 
-def only_main(machine, stacks, repository):
-    """Build the runtime, and return the outcome and the warnings."""
+def only_the_framework(machine, stacks, repository):
+    """Build the framework on what it needs; return its outcome and the warnings."""
     finished = machine.run(
-        *("build", stacks["two"], "--include", "main", "--build-dir", "_only"),
+        *("build", stacks["two"], "--include", "framework-shared", "--build-dir", "_only"),
         *("--layer-repository", repository),
     )
     assert finished.returncode == 0, finished.stderr
     warnings = [line for line in finished.stderr.splitlines() if line.startswith("warning: ")]
-    return table(finished.stdout)["main"], warnings
+    return table(finished.stdout)["framework-shared"], warnings
 
 
 def test_a_registry_that_does_not_answer_is_a_warning(stacks, new_machine):
-    row, [warning] = only_main(new_machine("other"), stacks, "127.0.0.1:9/none")
+    row, [warning] = only_the_framework(new_machine("other"), stacks, "127.0.0.1:9/none")
     assert " built " in row
     assert warning.startswith("warning: No layers can be taken from 127.0.0.1:9/none: ")
     assert "refused" in warning
@@ -191,17 +191,21 @@ def test_a_registry_that_refuses_is_a_warning(
     stacks, names, proxy, first_pushed, new_machine, status
 ):
     proxy.refuse = lambda _verb, _path: status
-    row, [warning] = only_main(new_machine("other"), stacks, names["layers"])
+    row, [warning] = only_the_framework(new_machine("other"), stacks, names["layers"])
     assert " built " in row
     assert f"HTTP {status}" in warning
 
 
 def test_a_damaged_blob_is_not_taken(stacks, names, proxy, first_pushed, new_machine):
+    """Neither the framework's nor that of the runtime, which is missing as well."""
     proxy.damages_blobs = True
-    row, [warning] = only_main(new_machine("other"), stacks, names["layers"])
+    row, warnings = only_the_framework(new_machine("other"), stacks, names["layers"])
     assert " built " in row
-    assert row.endswith(f"sha256:{first_pushed['main']}")
-    assert warning.startswith(f"warning: The layer main cannot be taken from {names['layers']}: ")
+    assert row.endswith(f"sha256:{first_pushed['framework-shared']}")
+    assert [line.partition(": What was received")[0] for line in sorted(warnings)] == [
+        f"warning: The layer {name} cannot be taken from {names['layers']}"
+        for name in ("framework-shared", "main")
+    ]
 
 
 def test_another_layer_under_the_tag_is_not_taken(
@@ -212,17 +216,15 @@ def test_another_layer_under_the_tag_is_not_taken(
     path = names["layers"].partition("/")[2]
     url = f"http://{proxy.host}/v2/{path}/manifests"
     kind = "application/vnd.oci.image.manifest.v1+json"
-    asked = urllib.request.Request(
-        f"{url}/{layers['framework-shared']['digest']}", headers={"Accept": kind}
-    )
+    asked = urllib.request.Request(f"{url}/{layers['main']['digest']}", headers={"Accept": kind})
     with urllib.request.urlopen(asked) as answer:
         other = answer.read()
-    tag = layers["main"]["input_digest"].replace("sha256:", "input-")
+    tag = layers["framework-shared"]["input_digest"].replace("sha256:", "input-")
     put = urllib.request.Request(
         f"{url}/{tag}", data=other, method="PUT", headers={"Content-Type": kind}
     )
     urllib.request.urlopen(put).close()
-    row, [warning] = only_main(new_machine("other"), stacks, names["layers"])
+    row, [warning] = only_the_framework(new_machine("other"), stacks, names["layers"])
     assert " built " in row
-    assert row.endswith(f"sha256:{first_pushed['main']}")
+    assert row.endswith(f"sha256:{first_pushed['framework-shared']}")
     assert "An artifact is not the layer that its tag promises. input digest sha256:" in warning
