@@ -134,7 +134,7 @@ def test_a_blob_of_another_layer(fresh_command_line, layout, tmp_path):
     blobs = layout / "blobs" / "sha256"
     entries = json.loads((layout / "index.json").read_text())["manifests"]
     names = "org.opencontainers.image.ref.name"
-    index = next(entry for entry in entries if entry["annotations"].get(names) == "latest")
+    index = next(entry for entry in entries if entry.get("annotations", {}).get(names) == "latest")
     stack = json.loads((blobs / index["digest"].removeprefix("sha256:")).read_text())
     digests = {
         entry["annotations"]["dev.ocistacks.layer.kind"]: entry["digest"].removeprefix("sha256:")
