@@ -156,8 +156,10 @@ class _Upload:
         with self._transport.send(request, what=self._what, expected=expected) as response:
             if response.status_code != _ACCEPTED:
                 raise _RefusedError
-            reached = self._reached(response)
-            return self._transport.location(response), reached or self._blob.size
+            reached = self._reached(response) or self._blob.size
+            if reached <= start:  # it took the request, and says that it has none of it
+                raise _RefusedError
+            return self._transport.location(response), reached
 
     @contextmanager
     def _body(self, start: int) -> Iterator[Iterator[bytes]]:
@@ -178,9 +180,8 @@ class _Upload:
         with self._transport.send(
             request, what=self._what, expected=expected, patience=self._patience
         ) as response:
-            # Some say 0-0 for one byte, others for none.
-            reached = self._reached(response) or 0
-            if response.status_code in _STATUS_KNOWN and reached > 1:
+            reached = self._reached(response)
+            if response.status_code in _STATUS_KNOWN and reached is not None:
                 return self._transport.location(response), reached
         return self._begin(), 0
 
@@ -201,10 +202,10 @@ class _Upload:
                 raise
 
     def _reached(self, response: requests.Response) -> int | None:
-        """Return how many bytes the registry says it has, None where it does not say."""
+        """Return how many bytes the registry says it has, None where it says nothing clear."""
         told = response.headers.get("Range", "")
         match = _RANGE.fullmatch(told)
-        if match is None:
+        if match is None or match[1] == "0":  # some say 0-0 for one byte, others for none
             return None
         reached = int(match[1]) + 1
         if reached <= self._blob.size:

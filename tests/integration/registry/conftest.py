@@ -73,8 +73,9 @@ class Fault:
 
     ``status`` answers without the registry; ``cut`` resets the connection after so many bytes of
     the answer, ``cut_request`` after so many of the request, ``lose_answer`` before the answer;
-    ``truncate`` ends it there as if all were well, ``stall`` waits there for so many
-    ``stall_seconds``; ``flip`` changes one byte; ``lies`` are headers of the answer, None for none.
+    ``truncate`` ends it there as if all were well, ``stall`` waits there for ``stall_seconds``;
+    ``flip`` changes one byte; ``takes`` forgets what an upload has behind it; ``lies`` are headers
+    of the answer, None for none.
     """
 
     verb: str
@@ -86,6 +87,7 @@ class Fault:
     cut: int | None = None
     cut_request: int | None = None
     lose_answer: bool = False
+    takes: int | None = None
     truncate: int | None = None
     flip: int | None = None
     stall: int | None = None
@@ -148,6 +150,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             # As in the real registry, an old Location is of no use.
             is_next = start == len(had) and query == f"at={start}"
             self._request_body(had.extend if is_next else lambda piece: None, fault.cut_request)
+            if fault.takes is not None:
+                del had[start + fault.takes :]
             status = 202 if is_next else 416
         elif self.command == "PUT":
             self._request_body(had.extend, fault.cut_request)

@@ -123,6 +123,28 @@ def test_a_registry_that_says_it_has_more_than_it_has(send_kept, keeping, reposi
     assert verbs(keeping) == ["HEAD", "POST", "PATCH", "GET", "PUT", "POST", "PUT"]
 
 
+@pytest.mark.parametrize("told", ["0-0", "nonsense", None])
+def test_a_registry_that_says_nothing_clear_about_what_it_has(
+    send, proxy, repository, content, told
+):
+    proxy.add("PATCH", "/uploads/", lies={"Range": told})
+    assert read_blob(repository, send()) == content
+    assert verbs(proxy) == ["HEAD", "POST", "PATCH", "PUT"]
+
+
+def test_a_registry_that_took_a_part(send_kept, keeping, repository, content):
+    keeping.add("PATCH", "/uploads/", takes=1_000_000)
+    assert read_blob(repository, send_kept()) == content
+    assert parts(keeping) == ["0-3499999", "1000000-3499999"]
+
+
+def test_a_registry_that_takes_nothing_more(send_kept, keeping, repository, content):
+    keeping.add("PATCH", "/uploads/", takes=1_000_000)
+    keeping.add("PATCH", "/uploads/", takes=0, times=99)
+    assert read_blob(repository, send_kept()) == content
+    assert verbs(keeping) == ["HEAD", "POST", "PATCH", "PATCH", "POST", "PUT"]
+
+
 def test_a_registry_that_says_it_has_more_than_there_is(send_kept, keeping):
     keeping.add("PATCH", "/uploads/", cut_request=2_000_000)
     keeping.add("GET", "/uploads/", lies={"Range": "0-3500000"})
