@@ -7,43 +7,23 @@ the tar. Both must give the same files.
 from __future__ import annotations
 
 import hashlib
-import re
-from dataclasses import dataclass
-from itertools import zip_longest
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ocistacks.blob.decompression import decompress
 from ocistacks.blob.tar_header import BLOCK_SIZE
 from ocistacks.blob.tar_reader import TarStream, read_members
-from ocistacks.blob.toc import (
-    CHECKSUM_KEYS,
-    FOOTER_SIZE,
-    MAXIMUM_TOC_SIZE,
-    POSITION_KEYS,
-    Part,
-    TocEntry,
-    parse_footer,
-    parse_toc,
-)
+from ocistacks.blob.toc import FOOTER_SIZE, Part, parse_footer, parse_toc
+from ocistacks.blob.toc_files import require_same_entries
 from ocistacks.blob.unpack import MAXIMUM_ENTRIES
 from ocistacks.digests import Digest
 from ocistacks.errors import UnsafeContentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
+    from ocistacks.blob.toc_place import TocPlace
     from ocistacks.blob.tree_shape import TreeEntry
-
-_POSITION = re.compile(r"(\d{1,15}):(\d{1,15}):(\d{1,15}):1")
-_EXECUTABLE_BIT = 0o100
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TocPlace:
-    """Where a blob's annotations say that its table of contents lies, and its digest."""
-
-    part: Part
-    checksum: Digest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,27 +37,6 @@ class BlobContents:
     uncompressed_size: int
     file_count: int
     install_target: str | None
-
-
-def toc_place(annotations: Mapping[str, str]) -> TocPlace:
-    """Return where the table of contents lies by a descriptor's annotations.
-
-    Raises:
-        DigestError: the digest is none.
-        UnsafeContentError: they do not tell it, or tell it in two ways.
-    """
-    positions = {annotations.get(key, "") for key in POSITION_KEYS} - {""}
-    checksums = {annotations.get(key, "") for key in CHECKSUM_KEYS} - {""}
-    found = _POSITION.fullmatch(next(iter(positions), ""))
-    if found is None or len(positions) != 1 or len(checksums) != 1:
-        raise _no_place(positions | checksums)
-    offset, size, uncompressed_size = map(int, found.groups())
-    if max(size, uncompressed_size) > MAXIMUM_TOC_SIZE:
-        raise _no_place(positions)
-    return TocPlace(
-        part=Part(offset=offset, size=size, uncompressed_size=uncompressed_size),
-        checksum=Digest(checksums.pop()),
-    )
 
 
 def read_contents(
@@ -98,8 +57,8 @@ def read_contents(
     if toc is not None:
         source.require_footer(toc.part)
         table = parse_toc(bytes(source.toc), toc.part.uncompressed_size, checksum=toc.checksum)
-        _compare(members, table.entries)
-    tops = {member.name.partition("/")[0] for member, _digest in members}
+        require_same_entries(table, members)
+    tops = {member.name.partition("/")[0] for member in members}
     return BlobContents(
         diff_id=Digest.from_hex(tar.hasher.hexdigest()),
         uncompressed_size=tar.size,
@@ -167,7 +126,7 @@ class _HashedTar:
             yield buffer
 
 
-def _hashed_members(tar: Iterable[bytes]) -> Iterator[tuple[TreeEntry, Digest]]:
+def _hashed_members(tar: Iterable[bytes]) -> Iterator[TreeEntry]:
     stream = TarStream(tar)
     for count, member in enumerate(read_members(stream)):
         if count >= MAXIMUM_ENTRIES:
@@ -178,49 +137,4 @@ def _hashed_members(tar: Iterable[bytes]) -> Iterator[tuple[TreeEntry, Digest]]:
         for piece in stream.pieces(member.size):
             hasher.update(piece)
         stream.take(-member.size % BLOCK_SIZE)
-        yield member, Digest.from_hex(hasher.hexdigest())
-
-
-def _compare(members: Iterable[tuple[TreeEntry, Digest]], entries: Iterable[TocEntry]) -> None:
-    listed = (entry for entry in entries if entry.type != "chunk")
-    for hashed, entry in zip_longest(members, listed):
-        in_tar = _of_member(*hashed) if hashed is not None else "no entry"
-        in_table = _of_entry(entry) if entry is not None else "no entry"
-        if in_tar != in_table:
-            name = hashed[0].name if hashed is not None else entry.name
-            raise UnsafeContentError(
-                "A blob's table of contents lists other files than its tar holds.",
-                where=name,
-                found=f"in the table: {in_table}",
-                expected=f"as in the tar: {in_tar}",
-            )
-
-
-def _of_member(member: TreeEntry, digest: Digest) -> str:
-    mode = "executable " if member.executable else ""
-    return _described(mode, member.name, member.kind, member.size, digest, member.link_name)
-
-
-def _of_entry(entry: TocEntry) -> str:
-    mode = "executable " if entry.mode & _EXECUTABLE_BIT else ""
-    name = entry.name.removesuffix("/")
-    return _described(mode, name, entry.type, entry.size, entry.digest, entry.link_name)
-
-
-def _described(
-    mode: str, name: str, kind: str, size: int, digest: Digest | None, link_name: str
-) -> str:
-    """Return all that both tell of an entry, in one form; files that are empty need no digest."""
-    if kind in {"symlink", "hardlink"}:
-        return f"{kind} {name} to {link_name}"
-    if kind != "reg":
-        return f"{kind} {name}"
-    return f"{mode}file {name}, {size} bytes" + (f", {digest}" if size else "")
-
-
-def _no_place(found: set[str]) -> UnsafeContentError:
-    return UnsafeContentError(
-        "A layer's annotations do not tell where its table of contents lies.",
-        found="; ".join(sorted(found))[:300] or "nothing",
-        expected="one position, OFFSET:SIZE:UNCOMPRESSED:1, and one digest",
-    )
+        yield replace(member, digest=hasher.hexdigest())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from ocistacks.blob.tree_shape import TreeEntry, TreeShape
 from ocistacks.errors import UnsafeContentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable
 
     from ocistacks.blob.toc import Toc, TocEntry
     from ocistacks.blob.tree_shape import EntryKind
@@ -63,19 +64,25 @@ def list_entries(
     return tuple(listed)
 
 
-def require_same_entries(listed: Sequence[ListedEntry], unpacked: Sequence[TreeEntry]) -> None:
-    """Hold a table of contents to the tar of its blob.
+def require_same_entries(toc: Toc, unpacked: Iterable[TreeEntry]) -> None:
+    """Hold a table of contents to the tar of its blob, whose files have digests.
 
     Raises:
         UnsafeContentError: they disagree, so that readers of one see another tree than those of
             the other.
     """
-    told = [_without_empty_digest(each.entry) for each in listed]
-    for promised, found in zip(told, unpacked, strict=False):
-        if promised != _without_empty_digest(found):
-            raise _disagree(_spelled(promised), _spelled(found))
-    if len(told) != len(unpacked):
-        raise _disagree(f"{len(told)} entries", f"{len(unpacked)} entries")
+    listed = (entry for entry in toc.entries if entry.type != "chunk")
+    for promised, found in zip_longest(listed, unpacked):
+        in_table = _of_listed(promised) if promised is not None else "no entry"
+        in_tar = _of_unpacked(found) if found is not None else "no entry"
+        if in_table != in_tar:
+            raise UnsafeContentError(
+                "A blob's table of contents lists other files than its tar holds.",
+                where=found.name if found is not None else promised.name,
+                found=f"in the table: {in_table}",
+                expected=f"as in the tar: {in_tar}",
+                hint="do not use this blob: its maker shows different readers different files",
+            )
 
 
 def _listed(entry: TocEntry, content_end: int) -> ListedEntry:
@@ -112,29 +119,22 @@ def _listed(entry: TocEntry, content_end: int) -> ListedEntry:
     return listed
 
 
-def _without_empty_digest(entry: TreeEntry) -> TreeEntry:
-    """Drop the digest of an empty file, which a table may leave out."""
-    return replace(entry, digest="") if entry.digest and not entry.size else entry
+def _of_unpacked(entry: TreeEntry) -> str:
+    mode = "executable " if entry.executable else ""
+    digest = f"sha256:{entry.digest}"
+    return _told(entry.kind, entry.name, entry.link_name, f"{mode}file", entry.size, digest)
 
 
-def _disagree(promised: str, found: str) -> UnsafeContentError:
-    return UnsafeContentError(
-        "A blob's table of contents disagrees with the tar in it.",
-        found=f"{found} in the tar",
-        expected=f"{promised}, as the table of contents says",
-        hint="do not use this blob: whoever made it shows different readers different files",
-    )
+def _of_listed(entry: TocEntry) -> str:
+    name = entry.name.removesuffix("/")
+    mode = "executable " if entry.mode & _EXECUTABLE_BIT else ""
+    return _told(entry.type, name, entry.link_name, f"{mode}file", entry.size, str(entry.digest))
 
 
-def _spelled(entry: TreeEntry) -> str:
-    details: Iterator[str] = (
-        text
-        for text in (
-            f"{entry.size} bytes" if entry.kind == "reg" else "",
-            "executable" if entry.executable else "",
-            f"to {entry.link_name!r}" if entry.link_name else "",
-            f"sha256:{entry.digest}" if entry.digest else "",
-        )
-        if text
-    )
-    return ", ".join((f"{entry.kind} {entry.name!r}", *details))
+def _told(kind: str, name: str, link_name: str, file: str, size: int, digest: str) -> str:
+    """Return all that both tell of an entry, in one form; files that are empty need no digest."""
+    if kind in {"symlink", "hardlink"}:
+        return f"{kind} {name} to {link_name}"
+    if kind != "reg":
+        return f"{kind} {name}"
+    return f"{file} {name}, {size} bytes" + (f", {digest}" if size else "")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ocistacks.blob.toc import Toc
     from ocistacks.blob.toc_files import ListedEntry
     from ocistacks.progress import Reporter
     from ocistacks.registry.model import Descriptor
@@ -37,6 +38,7 @@ _ATTEMPTS: Final = 3
 class Delta:
     """What of a blob the store lacks: the tree's entries, the files to fetch, sizes in bytes."""
 
+    toc: Toc
     entries: tuple[ListedEntry, ...]
     toc_size: int
     missing: tuple[ListedEntry, ...]
@@ -71,7 +73,9 @@ def find_delta(
         maximum_size=maximum_size,
         maximum_entries=MAXIMUM_ENTRIES,
     )
-    return Delta(entries=entries, toc_size=place.size, missing=_missing(entries, files))
+    return Delta(
+        toc=toc, entries=entries, toc_size=place.part.size, missing=_missing(entries, files)
+    )
 
 
 def pays(delta: Delta, blob: Descriptor) -> bool:

@@ -20,7 +20,7 @@ from ocistacks.registry.source import RangeSource
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ocistacks.blob.toc_files import ListedEntry
+    from ocistacks.blob.toc import Toc
     from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.digests import Digest
     from ocistacks.progress import Reporter
@@ -135,7 +135,7 @@ def _fill(
     reporter: Reporter,
 ) -> _Filled:
     """Make the tree in the empty folder ``destination``."""
-    listed: tuple[ListedEntry, ...] | None = None
+    toc: Toc | None = None
     place = toc_place(blob) if blob.media_type == MEDIA_TYPE_TAR_ZSTD else None
     fetched = 0
     if (
@@ -147,7 +147,7 @@ def _fill(
         try:
             delta = find_delta(source, blob, store.files, maximum_size=maximum_size(blob))
             if delta is not None:
-                fetched, listed = delta.toc_size, delta.entries
+                fetched, toc = delta.toc_size, delta.toc
             if delta is not None and pays(delta, blob):
                 label = f"pull {install_target}"
                 target, received = pull_delta(
@@ -167,7 +167,7 @@ def _fill(
         diff_id=diff_id,
         install_target=install_target,
         place=place,
-        listed=listed,
+        toc=toc,
         reporter=reporter,
     )
     return _Filled(install_target=target, fetched=fetched + received)

@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ocistacks.blob.toc import parse_toc
-from ocistacks.blob.toc_files import list_entries, require_same_entries
+from ocistacks.blob.toc_files import require_same_entries
 from ocistacks.blob.tree_writer import empty_folder
-from ocistacks.blob.unpack import MAXIMUM_ENTRIES, unpack_blob
+from ocistacks.blob.unpack import unpack_blob
 from ocistacks.deploy.store_keeper import StoreKeeper
 from ocistacks.errors import DigestError, UnsafeContentError
 from ocistacks.oci import annotations as keys
 from ocistacks.registry.source import file_chunks, verified_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from ocistacks.blob.toc_files import ListedEntry
+    from ocistacks.blob.toc import Toc
+    from ocistacks.blob.toc_place import TocPlace
     from ocistacks.blob.unpack import Unpacked
     from ocistacks.digests import Digest
-    from ocistacks.oci.remote_toc import TocPlace
     from ocistacks.progress import Reporter
     from ocistacks.registry.model import Descriptor
     from ocistacks.registry.source import ObjectSource
@@ -39,14 +39,14 @@ def unpack_stream(
     diff_id: Digest,
     install_target: str,
     place: TocPlace | None,
-    listed: Sequence[ListedEntry] | None,
+    toc: Toc | None,
     reporter: Reporter,
 ) -> tuple[str, int]:
     """Make the tree in the empty folder ``destination``, its files shared with the store.
 
     The blob comes from the store where it is there. ``place`` says where its table of contents
-    lies, None where it has none; ``listed`` is what the table lists where it was read already. Both
-    are held to the tar. Returns the install target, and how many bytes came from ``source``.
+    lies, None where it has none; ``toc`` is the table where it was read already. It is held to the
+    tar. Returns the install target, and how many bytes came from ``source``.
 
     Raises:
         DigestError: the bytes are not the blob's.
@@ -57,7 +57,7 @@ def unpack_stream(
     is_local = path.is_file()
     label = f"{'unpack' if is_local else 'pull'} {install_target}"
     keeper = StoreKeeper(store.files)
-    tap = _Tap(place) if place is not None and listed is None else None
+    tap = _Tap(place) if place is not None and toc is None else None
     try:
         with reporter.task(label, total=blob.size) as task:
 
@@ -78,15 +78,9 @@ def unpack_stream(
                     unpacked = unpack(chunks)
         _verify(unpacked, blob, diff_id, where=f"layer {install_target}, {source.describe(blob)}")
         if tap is not None and place is not None:
-            toc = parse_toc(tap.content, place.uncompressed_size, checksum=place.checksum)
-            listed = list_entries(
-                toc,
-                content_end=place.content_end,
-                maximum_size=maximum_size(blob),
-                maximum_entries=MAXIMUM_ENTRIES,
-            )
-        if listed is not None:
-            require_same_entries(listed, unpacked.entries)
+            toc = parse_toc(tap.content, place.part.uncompressed_size, checksum=place.checksum)
+        if toc is not None:
+            require_same_entries(toc, unpacked.entries)
     except (DigestError, UnsafeContentError):
         # Of what is refused, nothing stays; what a broken connection brought is of use next time.
         empty_folder(destination)
@@ -117,8 +111,8 @@ class _Tap:
     """Keeps the bytes of the table of contents of a blob that passes."""
 
     def __init__(self, place: TocPlace) -> None:
-        self._start = place.offset
-        self._end = place.offset + place.size
+        self._start = place.part.offset
+        self._end = place.part.offset + place.part.size
         self._parts: list[bytes] = []
 
     @property

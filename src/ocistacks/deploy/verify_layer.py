@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ocistacks.blob.contents import BlobContents, read_contents, toc_place
+from ocistacks.blob.contents import BlobContents, read_contents
 from ocistacks.blob.model import MEDIA_TYPE_TAR_ZSTD
+from ocistacks.blob.toc_place import TocPlace, find_toc_place
 from ocistacks.deploy.verify_report import Check, Report
 from ocistacks.errors import DigestError, OcistacksError, UnsafeContentError
 from ocistacks.oci import annotations as keys
@@ -139,7 +140,7 @@ def _read_blob(
     report.faults.pop(Check.CONTENTS, None)  # of an attempt that broke off
     toc = None
     if blob.media_type == MEDIA_TYPE_TAR_ZSTD:
-        toc = report.run(Check.CONTENTS, lambda: toc_place(blob.annotations or {}))
+        toc = report.run(Check.CONTENTS, lambda: _toc_place(blob))
     contents, fault = None, None
     with source.open_blob(blob) as chunks:
         stream = _Stream(chunks, task)
@@ -157,6 +158,18 @@ def _read_blob(
     if fault is not None:
         report.add(Check.CONTENTS, fault)
     return contents
+
+
+def _toc_place(blob: Descriptor) -> TocPlace:
+    """Return where the table of contents lies that every zstd blob of ours has."""
+    place = find_toc_place(blob.annotations or {})
+    if place is None:
+        raise UnsafeContentError(
+            "A layer's annotations do not tell where its table of contents lies.",
+            found="no such annotations",
+            expected="a layer that ocistacks packed",
+        )
+    return place
 
 
 class _Stream:

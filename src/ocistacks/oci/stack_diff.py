@@ -192,7 +192,7 @@ def _fetch_size(blob: Descriptor, new: _Layers, held: set[Digest], blobs: set[Di
     place, toc = toc_place(blob), new.tocs.get(blob.digest)
     if place is None or toc is None:
         return blob.size
-    return min(blob.size, place.size + bytes_to_fetch(toc, held))
+    return min(blob.size, place.part.size + bytes_to_fetch(toc, held))
 
 
 def _blob_json(blob: Descriptor) -> dict[str, object]:

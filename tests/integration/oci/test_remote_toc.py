@@ -85,15 +85,16 @@ def test_another_checksum_is_refused(stack, repository, reporter):
     )
 
 
-@pytest.mark.parametrize("position", ["1:2:3:2", "1:2:999999999999:1", "-1:2:3:1", "a", "1:2:3"])
+@pytest.mark.parametrize("position", ["11:2:3:2", "11:2:999999999999:1", "-11:2:3:1", "a", "1:2:3"])
 def test_a_position_without_sense_is_refused(stack, repository, position):
     with pytest.raises(UnsafeContentError) as raised:
         read_remote_toc(repository, changed(layer(stack), position=position))
     assert str(raised.value) == (
-        "A layer's annotations do not say where its table of contents is.\n"
+        "A layer's annotations do not tell where its table of contents lies.\n"
         f"  where: blob {layer(stack).digest}\n"
         f"  found: {position}\n"
-        "  expected: OFFSET:SIZE:UNCOMPRESSED:1 and a sha256, at most 157286400 bytes"
+        "  expected: one position, OFFSET:SIZE:UNCOMPRESSED:1, and one digest; "
+        "at most 157286400 bytes"
     )
 
 
