@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _CREDENTIALS = "registry-credentials"
 _CREDENTIALS_FOLDER = "/registry-credentials"
-# Measured on the scikit-learn stack, see docs/kubernetes.md; a limit above it, whatever the layer.
+# A pull of a gigabyte stays below 200 MB (tests/integration/oci/test_memory.py).
 _RESOURCES: Mapping[str, Mapping[str, str]] = {
     "requests": {"cpu": "100m", "memory": "128Mi"},
     "limits": {"cpu": "2", "memory": "512Mi"},

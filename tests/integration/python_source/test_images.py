@@ -42,6 +42,13 @@ def test_docker_builds_the_builder(docker, builder_image):
     assert json.loads(docker("run", *ASK, builder_image, "-c", QUESTIONS)) == ANSWERS
 
 
+def test_docker_builds_the_puller(docker, base_image, build_words):
+    name = "ocistacks-test-puller:latest"
+    docker("build", "--force-rm", *build_words("puller", base_image, name))
+    locked = ["--rm", "--network=none", "--read-only", "--cap-drop=ALL", "--user=4321:4321"]
+    assert docker("run", *locked, name, "--version").startswith("ocistacks ")
+
+
 @pytest.mark.parametrize("tool", ["podman", "buildah"])
 def test_podman_and_buildah_build_the_builder(containers, build_words, tool):
     tag = f"localhost/builder-by-{tool}:latest"
