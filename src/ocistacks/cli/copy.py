@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ocistacks.cli.options import InsecureOption, PlanOptions, ReferenceArgument, TalkOptions
+from ocistacks.cli.options import (
+    AttestationsOption,
+    InsecureOption,
+    PlanOptions,
+    ReferenceArgument,
+    TalkOptions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ocistacks.oci.attestations import AttestationSink
     from ocistacks.oci.transfer_plan import MountSource
     from ocistacks.registry.reference import LayoutReference, RegistryReference
-    from ocistacks.registry.source import ObjectSink
 
 
 def copy(
@@ -28,11 +34,13 @@ def copy(
     ],
     plan: PlanOptions,
     talk: TalkOptions,
+    attestations: AttestationsOption = True,
     insecure: InsecureOption = False,
 ) -> None:
     """Copy a stack, a layer or an image with all below it; digests stay, tags come along."""
     from ocistacks.cli.plans import PlannedTransfer, print_plans, told_summary
     from ocistacks.cli.remote import remote_stack
+    from ocistacks.oci.copy_referrers import copy_referrers
     from ocistacks.oci.stack_tags import WithIndexes, stack_tags
     from ocistacks.oci.transfer import copy_objects, plan_copy
     from ocistacks.registry.reference import DEFAULT_TAG, parse_reference
@@ -63,12 +71,15 @@ def copy(
             source,
             sink,
             root,
-            tag=tag,
             extra_tags=beside.tags,
             mount_from=mount_from,
             reporter=remote.reporter,
         )
+        copied = copy_referrers(remote.source, sink, root) if attestations else None
+        sink.write_manifest(remote.source.read_manifest(root), root.media_type, tag)
     typer.echo(told_summary(f"{to}@{root.digest}", summary))
+    if copied is not None:
+        typer.echo(f"attestations: sent {copied.sent}, {copied.present} were there")
     for name in sorted(beside.tags):
         typer.echo(f"tag: {name}")
 
@@ -81,7 +92,7 @@ def _opened(
     environment: Mapping[str, str],
     insecure: bool,
     dry_run: bool,
-) -> Iterator[tuple[ObjectSink, MountSource | None]]:
+) -> Iterator[tuple[AttestationSink, MountSource | None]]:
     """Open the target; where it is in the same registry, all blobs may be mounted."""
     from ocistacks.oci.open import open_sink
     from ocistacks.oci.transfer_plan import MountSource

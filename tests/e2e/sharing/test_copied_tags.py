@@ -43,7 +43,9 @@ def test_a_copy_has_the_tags_of_a_push(command_line, stacks, registry, base, tmp
     assert f"application image: {registry}/{pushed}:v1-one\n" in told
     command_line.succeed("copy", f"{registry}/{pushed}:v1", f"{registry}/{copied}:v1")
     assert tags(registry, copied) == tags(registry, pushed)
-    assert len(tags(registry, copied)) == 5  # the stack, its application's image, three layers
+    # The stack, its application's image, three layers; and the lists of what refers to them.
+    lists = [tag for tag in tags(registry, copied) if tag.startswith("sha256-")]
+    assert (len(tags(registry, copied)) - len(lists), len(lists)) == (5, 4)
 
     report = json.loads(command_line.succeed("inspect", f"{registry}/{copied}:v1", "--json"))
     assert [each["image_tag"] for each in report["applications"]] == ["v1-one"]

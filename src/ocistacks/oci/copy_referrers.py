@@ -1,0 +1,67 @@
+"""Copying what refers to the objects of a stack: SBOMs, provenance, and what others attached."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from ocistacks.errors import UnsafeContentError
+from ocistacks.oci.attestations import AttestationSummary
+from ocistacks.oci.graph import read_graph
+from ocistacks.registry.model import Manifest, read_graph_document
+from ocistacks.registry.referrers import Referrer
+
+if TYPE_CHECKING:
+    from ocistacks.digests import Digest
+    from ocistacks.oci.attestations import AttestationSink, AttestationSource
+    from ocistacks.registry.model import Descriptor
+
+_JOBS = 4
+
+
+def copy_referrers(
+    source: AttestationSource, sink: AttestationSink, root: Descriptor
+) -> AttestationSummary:
+    """Copy what refers to ``root`` or to a manifest below it, which the sink has already.
+
+    Only what refers to them itself is copied, not what refers to that.
+
+    Raises:
+        AuthError, DigestError, NotFoundError, TargetError, TransferError: it cannot be copied.
+        UnsafeContentError: what refers to an object is no artifact.
+    """
+    with ThreadPoolExecutor(_JOBS) as executor:
+        graph = read_graph(source, root, executor)
+        subjects = [manifest.descriptor.digest for manifest in graph.manifests]
+        counts = tuple(executor.map(lambda each: _copy(source, sink, each), subjects))
+    return AttestationSummary(
+        sent=sum(sent for sent, _present in counts),
+        present=sum(present for _sent, present in counts),
+    )
+
+
+def _copy(source: AttestationSource, sink: AttestationSink, subject: Digest) -> tuple[int, int]:
+    """Copy what refers to one object; return how many were sent, and how many were there."""
+    wanted = source.referrers(subject)
+    if not wanted:
+        return 0, 0
+    there = {entry.digest for entry in sink.referrers(subject)}
+    missing = [entry for entry in wanted if entry.digest not in there]
+    referrers = [_copy_parts(source, sink, entry) for entry in missing]
+    if referrers:
+        sink.write_referrers(subject, referrers)
+    return len(missing), len(wanted) - len(missing)
+
+
+def _copy_parts(source: AttestationSource, sink: AttestationSink, listed: Descriptor) -> Referrer:
+    where = source.describe(listed)
+    content = source.read_manifest(listed)
+    document = read_graph_document(content, listed, where=where)
+    if not isinstance(document, Manifest):
+        raise UnsafeContentError(
+            "An index refers to an object; only artifacts that do can be copied.", where=where
+        )
+    for blob in (*document.layers, document.config):
+        if not sink.has_blob(blob.digest):
+            sink.write_blob(blob, lambda blob=blob: source.open_blob(blob))  # type: ignore[misc]
+    return Referrer.of(content, listed.media_type, where=where)
