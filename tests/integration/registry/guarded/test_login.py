@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,28 @@ def test_what_is_no_registry(ocistacks):
     assert error == (
         "error: That names no registry.\n  found: 'https://a.b/'\n  expected: HOST or HOST:PORT\n"
     )
+
+
+def test_what_is_typed_is_asked_for_and_not_shown(host, config, environment):
+    ours, terminal = os.openpty()
+    process = subprocess.Popen(
+        [Path(sys.executable).parent / "ocistacks", "login", host],
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        env=environment,
+        start_new_session=True,
+    )
+    shown = b""
+    for question, typed in ((b"Username:", b"user\n"), (b"Password: ", SECRET.encode() + b"\n")):
+        while question not in shown:
+            shown += os.read(ours, 1000)
+        os.write(ours, typed)
+    output, _ = process.communicate(timeout=60)
+    os.close(terminal)
+    os.close(ours)
+    assert output.decode().strip() == f"{host}: logged in, kept in {config}"
+    assert SECRET.encode() not in shown
 
 
 def test_no_password(log_in):
