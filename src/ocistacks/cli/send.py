@@ -6,11 +6,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ocistacks.cli.attesting import StackAttester
 from ocistacks.cli.plans import PlannedTransfer
 from ocistacks.errors import AuthError, NotFoundError, TransferError, UsageError
 from ocistacks.oci.assemble_stack import StackObjects, assemble_stack
 from ocistacks.oci.assembled_source import AssembledSource
-from ocistacks.oci.attestations import attach
 from ocistacks.oci.base_image import SETTING_HINT, read_base_image
 from ocistacks.oci.open import open_sink, open_source
 from ocistacks.oci.transfer import copy_objects, plan_copy
@@ -113,12 +113,11 @@ def send_stack(
         _open_layer_repository(session, assembled, target, insecure=insecure) as shared,
     ):
         objects = assembled.objects
-        attestations = None
+        attester = None
         if attest:
-            # The library for SBOMs takes 0.2 s to be imported.
-            from ocistacks.oci.attest_stack import stack_attestations
-
-            attestations = stack_attestations(layers, objects, assembled.bases)
+            attester = StackAttester.of(
+                layers, objects, assembled.bases, environment=environment, insecure=insecure
+            )
         sent_before = None
         to_share = assembled.shared_with(shared.name) if shared is not None else None
         if shared is not None and to_share is not None:
@@ -130,9 +129,8 @@ def send_stack(
                 extra_tags=tags,
                 reporter=session.reporter,
             )
-            if attestations is not None:
-                ours = [each for each in attestations.of_layers if each.subject in tags.values()]
-                attach(ours, shared.sink)
+            if attester is not None:
+                attester.attach_to_layers(tags.values(), shared.sink)
             sent_before = (shared.name, shared_summary)
         summary = copy_objects(
             assembled.source,
@@ -142,7 +140,9 @@ def send_stack(
             mount_from=shared.mount_source() if shared is not None else None,
             reporter=session.reporter,
         )
-        attached = attach(attestations.all, sink) if attestations is not None else None
+        attached = None
+        if attester is not None:
+            attached = attester.attach_to_all(sink, name=_without_tag(target))
         # Behind the attestations, which some registries take for objects alone that they have.
         sink.write_manifest(objects.index.index, media_types.IMAGE_INDEX, target.tag)
     return SentStack(

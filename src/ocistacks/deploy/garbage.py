@@ -92,6 +92,8 @@ class _Collection:
         pythons = _compiled_pythons(self._store)
         blobs = _sorted(root / "blobs" / "sha256")
         self._take_unused(blobs, pythons, "a blob that was not used")
+        partial = _sorted(root / "partial")
+        self._take_unused(partial, set(), "a part of a blob that nobody went on with")
         for folder in _RECORDS:
             self._take_unused(_sorted(root / folder), set(), "a record that was not used")
         self._take_unlinked()

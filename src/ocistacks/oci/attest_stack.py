@@ -47,6 +47,8 @@ def stack_attestations(
 ) -> StackAttestations:
     """Return an SBOM and a provenance statement of each layer, and an SBOM of each image.
 
+    Of a layer that was found in a registry there is no statement: it was not built here.
+
     ``objects`` were assembled of ``layers`` on ``bases``.
 
     Raises:
@@ -74,6 +76,8 @@ def _of_layer(artifact: Assembled, built: BuiltLayer) -> Iterator[Attestation]:
     target = request.install_target
     sbom = layer_sbom(description, request)
     yield attestation(artifact.descriptor, media_types.SBOM, sbom, title=f"{target}.cdx.json")
+    if built.origin is not None:
+        return  # who built it states what it was built from
     statement = provenance_statement(description, request, built.blob.digest, built.plan.materials)
     yield attestation(
         artifact.descriptor, media_types.PROVENANCE, statement, title=f"{target}.intoto.json"

@@ -33,24 +33,25 @@ def copy_referrers(
     with ThreadPoolExecutor(_JOBS) as executor:
         graph = read_graph(source, root, executor)
         subjects = [manifest.descriptor.digest for manifest in graph.manifests]
-        counts = tuple(executor.map(lambda each: _copy(source, sink, each), subjects))
+        copied = tuple(executor.map(lambda each: copy_attestations(source, sink, each), subjects))
     return AttestationSummary(
-        sent=sum(sent for sent, _present in counts),
-        present=sum(present for _sent, present in counts),
+        sent=sum(each.sent for each in copied), present=sum(each.present for each in copied)
     )
 
 
-def _copy(source: AttestationSource, sink: AttestationSink, subject: Digest) -> tuple[int, int]:
-    """Copy what refers to one object; return how many were sent, and how many were there."""
+def copy_attestations(
+    source: AttestationSource, sink: AttestationSink, subject: Digest
+) -> AttestationSummary:
+    """Copy what refers to one object that both have; as ``copy_referrers`` raises."""
     wanted = source.referrers(subject)
     if not wanted:
-        return 0, 0
+        return AttestationSummary(sent=0, present=0)
     there = {entry.digest for entry in sink.referrers(subject)}
     missing = [entry for entry in wanted if entry.digest not in there]
     referrers = [_copy_parts(source, sink, entry) for entry in missing]
     if referrers:
         sink.write_referrers(subject, referrers)
-    return len(missing), len(wanted) - len(missing)
+    return AttestationSummary(sent=len(missing), present=len(wanted) - len(missing))
 
 
 def _copy_parts(source: AttestationSource, sink: AttestationSink, listed: Descriptor) -> Referrer:

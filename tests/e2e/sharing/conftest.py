@@ -47,11 +47,16 @@ class RecordingProxy(http.server.ThreadingHTTPServer):
         self.damages_blobs = False
 
     def uploaded(self):
-        """Return the digests of the blobs whose bytes came."""
+        """Return the digests of the blobs whose bytes came, with the PUT or in a PATCH before."""
+        filled = {
+            path.partition("?")[0] for verb, path, size in self.requests if verb == "PATCH" and size
+        }
         return {
             path.partition("digest=sha256%3A")[2]
             for verb, path, size in self.requests
-            if verb == "PUT" and "/blobs/uploads/" in path and size
+            if verb == "PUT"
+            and "/blobs/uploads/" in path
+            and (size or path.partition("?")[0] in filled)
         }
 
     def downloaded(self):

@@ -43,7 +43,10 @@ def test_a_second_stack_uploads_and_builds_nothing_of_its_framework(
 ):
     machine = new_machine("other")
     shared = ("--layer-repository", names["layers"])
-    told = machine.succeed("push", stacks["two"], f"{names['two']}:1", *shared)
+    # Without attestations, which tests/e2e/attestations counts.
+    told = machine.succeed(
+        *("push", stacks["two"], f"{names['two']}:1", *shared, "--no-attestations")
+    )
     below = {first_pushed[name] for name in LAYERS}
     for name in LAYERS:
         assert f"{name}: from {names['layers']}:input-" in told
@@ -68,6 +71,17 @@ def test_a_second_stack_uploads_and_builds_nothing_of_its_framework(
     assert json.loads(from_here)["digest"] == report["digest"]
     runs = new_machine("third").succeed("run", f"{names['two']}:1", "two")
     assert runs.startswith("two on 25.0 ")
+
+
+def test_what_is_attached_to_a_found_layer_comes_along(stacks, names, first_pushed, new_machine):
+    """Who did not build a layer states nothing of it; who did has stated it where it was found."""
+    machine = new_machine("other")
+    shared = ("--layer-repository", names["layers"])
+
+    machine.succeed("push", stacks["two"], f"{names['two']}:1", *shared)
+
+    told = new_machine("third").succeed("verify", f"{names['two']}:1")
+    assert "fault" not in told
 
 
 def test_a_build_pulls_what_is_there(stacks, names, proxy, first_pushed, new_machine, command_line):
