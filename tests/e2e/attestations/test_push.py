@@ -80,7 +80,9 @@ def test_a_second_push_sends_no_attestation(command_line, small_stack, attested,
 def test_another_machine_makes_the_same_ones(
     fresh_command_line, small_stack, attested, base_layout
 ):
-    told = fresh_command_line.succeed("push", small_stack, attested, "--base-image", base_layout)
+    told = fresh_command_line.succeed(
+        "push", small_stack, attested, "--base-image", base_layout, "--no-cache"
+    )
     assert "attestations: sent 0, 12 were there" in told
 
 
