@@ -15,9 +15,10 @@ demo: $(VENV)/installed
 	@sh scripts/install-packages.sh --optional scripts/demo-packages.txt
 	@$(BIN)/python examples/demo.py
 
-# Much of a test's time is waiting; more than four at once only wait for the same disk.
+# More than half of a test's time is waiting, whatever the number of cores; more than four at once
+# only wait for the same disk.
 test: check system
-	$(BIN)/python -m pytest tests --numprocesses=auto --maxprocesses=4 --no-loadscope-reorder
+	$(BIN)/python -m pytest tests --numprocesses=4 --no-loadscope-reorder
 
 check: $(VENV)/developing
 	$(BIN)/ruff format --check .

@@ -43,10 +43,10 @@ def make_layout(folder, *, changed):
         tree = folder / f"tree-{changed}-{target}"
         (tree / "package").mkdir(parents=True)
         source = random.Random(target)
-        for number in range(100):
+        for number in range(60):
             (tree / "package" / f"{number}.py").write_bytes(source.randbytes(2000))
-        (tree / "library.so").write_bytes(source.randbytes(1_500_000))
-        (tree / "changed").write_bytes(os.urandom(700_000))
+        (tree / "library.so").write_bytes(source.randbytes(900_000))
+        (tree / "changed").write_bytes(os.urandom(400_000))
         with store.new_blob() as temporary:
             with temporary.open("wb") as stream:
                 blob = pack_tree(tree, target, stream)
