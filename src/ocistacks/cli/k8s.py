@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ocistacks.cli.options import InsecureOption
-from ocistacks.kubernetes.model import DEFAULT_STORE_PATH, DEFAULT_USER, Kind, Mode
+from ocistacks.kubernetes.choices import DEFAULT_STORE_PATH, DEFAULT_USER, Kind, Mode
 from ocistacks.platforms import Platform
 
 if TYPE_CHECKING:

@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from ocistacks.kubernetes.choices import DEFAULT_STORE_PATH, DEFAULT_USER, Kind
 
 if TYPE_CHECKING:
     from ocistacks.platforms import Platform
-
-DEFAULT_STORE_PATH = "/var/lib/ocistacks"
-DEFAULT_USER = 65532
-"""The uid of distroless images' user `nonroot`."""
-
-
-class Mode(StrEnum):
-    """How an application's layers come into its pods."""
-
-    INIT = "init"
-    NODE = "node"
-    IMAGE_VOLUME = "image-volume"
-    IMAGE = "image"
-
-    @property
-    def pulls(self) -> bool:
-        """Whether an init container pulls the layers."""
-        return self in {Mode.INIT, Mode.NODE}
-
-
-class Kind(StrEnum):
-    """What runs the pods."""
-
-    POD = "pod"
-    DEPLOYMENT = "deployment"
-    JOB = "job"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import UsageError
+from ocistacks.kubernetes.choices import Mode
 from ocistacks.kubernetes.image_mode import image_pod
 from ocistacks.kubernetes.image_volume_mode import image_volume_pod
 from ocistacks.kubernetes.init_mode import init_pod
-from ocistacks.kubernetes.model import Images, Mode, Puller
+from ocistacks.kubernetes.model import Images, Puller
 from ocistacks.kubernetes.node_mode import node_pod
 
 if TYPE_CHECKING:

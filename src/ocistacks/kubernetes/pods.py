@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ocistacks.kubernetes.model import Kind
+from ocistacks.kubernetes.choices import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

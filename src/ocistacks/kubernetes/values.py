@@ -8,7 +8,8 @@ from ocistacks.kubernetes.node_mode import node_folder
 from ocistacks.kubernetes.pods import Object, literal
 
 if TYPE_CHECKING:
-    from ocistacks.kubernetes.model import Images, Mode, NodeStore, PinnedApplication, Workload
+    from ocistacks.kubernetes.choices import Mode
+    from ocistacks.kubernetes.model import Images, NodeStore, PinnedApplication, Workload
 
 
 def chart_values(

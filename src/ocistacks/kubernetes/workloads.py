@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ocistacks.kubernetes.model import Kind
+from ocistacks.kubernetes.choices import Kind
 
 if TYPE_CHECKING:
     from ocistacks.kubernetes.model import PinnedApplication, Workload

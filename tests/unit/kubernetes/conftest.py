@@ -3,9 +3,9 @@
 import pytest
 
 from ocistacks.digests import Digest
+from ocistacks.kubernetes.choices import Mode
 from ocistacks.kubernetes.model import (
     Images,
-    Mode,
     NodeStore,
     PinnedApplication,
     PinnedLayer,

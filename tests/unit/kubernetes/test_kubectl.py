@@ -11,7 +11,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from ocistacks.kubernetes.model import Kind, Mode, Workload
+from ocistacks.kubernetes.choices import Kind, Mode
+from ocistacks.kubernetes.model import Workload
 from ocistacks.kubernetes.workloads import manifest
 from ocistacks.kubernetes.yaml_text import yaml_text
 from ocistacks.registry.credentials import find_credentials

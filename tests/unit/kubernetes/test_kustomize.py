@@ -9,7 +9,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from ocistacks.kubernetes.model import Kind, Mode, Workload
+from ocistacks.kubernetes.choices import Kind, Mode
+from ocistacks.kubernetes.model import Workload
 from ocistacks.platforms import Platform
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "kubernetes" / "kustomize"

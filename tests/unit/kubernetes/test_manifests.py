@@ -7,7 +7,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from ocistacks.kubernetes.model import Amounts, Kind, Mode, NodeStore, Workload
+from ocistacks.kubernetes.choices import Kind, Mode
+from ocistacks.kubernetes.model import Amounts, NodeStore, Workload
 from ocistacks.kubernetes.workloads import manifest
 from ocistacks.kubernetes.yaml_text import yaml_text
 

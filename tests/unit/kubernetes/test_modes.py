@@ -4,7 +4,8 @@ import pytest
 
 from ocistacks.digests import Digest
 from ocistacks.errors import UsageError
-from ocistacks.kubernetes.model import Amounts, Mode, NodeStore, PinnedLayer, Puller, Workload
+from ocistacks.kubernetes.choices import Mode
+from ocistacks.kubernetes.model import Amounts, NodeStore, PinnedLayer, Puller, Workload
 from ocistacks.platforms import Platform
 
 REPOSITORY = "registry.example.com/team/stack"
