@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from ocistacks.blob.decompression import decompress
 from ocistacks.blob.model import MEDIA_TYPE_TAR_ZSTD
+from ocistacks.deploy.parallel import in_parallel
 from ocistacks.errors import DigestError, UnsafeContentError
 from ocistacks.files import unwritable
 from ocistacks.registry.retry import retried
@@ -49,13 +49,7 @@ def fetch_files(
     def fetch(part: BlobPart) -> int:
         return retried(lambda: _fetch_part(source, blob, part, files, task))
 
-    with ThreadPoolExecutor(_CONNECTIONS) as pool:
-        jobs = [pool.submit(fetch, part) for part in parts]
-        try:
-            return sum(job.result() for job in jobs)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    return sum(in_parallel(fetch, parts, threads=_CONNECTIONS))
 
 
 def _fetch_part(
@@ -64,11 +58,11 @@ def _fetch_part(
     with source.open_part(blob, part.start, part.size) as chunks:
         stream = _PartStream(chunks, part.start, task)
         for listed in part.files:
-            _write_file(stream, listed, files, where=source_name(blob, listed))
+            _write_file(stream, listed, files, where=_file_name(blob, listed))
     return part.size
 
 
-def source_name(blob: Descriptor, listed: ListedEntry) -> str:
+def _file_name(blob: Descriptor, listed: ListedEntry) -> str:
     """Return how messages name a file of a blob."""
     return f"{listed.entry.name} in {blob.digest}"
 

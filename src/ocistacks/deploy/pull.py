@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocistacks.deploy.deployment import read_deployment, write_deployment
 from ocistacks.deploy.layer_trees import ensure_tree
+from ocistacks.deploy.parallel import in_parallel
 from ocistacks.deploy.select import ListedLayer, listed_layers, select_layers
 from ocistacks.errors import NotFoundError
 from ocistacks.oci.layer_artifact import read_layer_artifact
@@ -96,13 +96,7 @@ def pull_layers(
             listed=layer, blob=blob, tree=tree.path, fetched=tree.fetched, reused=tree.reused
         )
 
-    with ThreadPoolExecutor(_PARALLEL) as pool:
-        jobs = [pool.submit(pull, layer) for layer in layers]
-        try:
-            return tuple(job.result() for job in jobs)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    return in_parallel(pull, layers, threads=_PARALLEL)
 
 
 def pull_stack(
