@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FORM = re.compile(r"sha256:[0-9a-f]{64}")
+_FAULT = "This is not a digest that ocistacks can check."
+_EXPECTED = "sha256: and 64 lower-case hexadecimal digits"
 
 
 class Digest(str):
@@ -26,9 +28,9 @@ class Digest(str):
         """Take ``text`` as it stands; raise DigestError if it is not a SHA-256 digest."""
         if not _FORM.fullmatch(text):
             raise DigestError(
-                "This is not a digest that ocistacks can check.",
+                _FAULT,
                 found=repr(text[:100]),
-                expected="sha256: and 64 lower-case hexadecimal digits",
+                expected=_EXPECTED,
             )
         return super().__new__(cls, text)
 
@@ -68,11 +70,16 @@ class Digest(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:  # noqa: ANN401
-        return core_schema.no_info_after_validator_function(cls._parsed, core_schema.str_schema())
+        # A pattern and no call of __new__: tables of contents hold many thousand digests.
+        checked = core_schema.no_info_after_validator_function(
+            cls._checked, core_schema.str_schema(pattern=f"^{_FORM.pattern}$")
+        )
+        return core_schema.custom_error_schema(
+            checked,
+            custom_error_type="digest",
+            custom_error_message=f"{_FAULT} Expected {_EXPECTED}.",
+        )
 
     @classmethod
-    def _parsed(cls, text: str) -> Self:
-        try:
-            return cls(text)
-        except DigestError as error:
-            raise ValueError(str(error)) from error  # what pydantic gathers
+    def _checked(cls, text: str) -> Self:
+        return super().__new__(cls, text)

@@ -7,7 +7,7 @@ the tar. Both must give the same files.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocistacks.blob.decompression import decompress
@@ -137,4 +137,4 @@ def _hashed_members(tar: Iterable[bytes]) -> Iterator[TreeEntry]:
         for piece in stream.pieces(member.size):
             hasher.update(piece)
         stream.take(-member.size % BLOCK_SIZE)
-        yield replace(member, digest=hasher.hexdigest())
+        yield member.with_digest(hasher.hexdigest())

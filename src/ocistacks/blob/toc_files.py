@@ -34,10 +34,20 @@ class ListedEntry:
     end: int = 0
 
 
-def list_entries(
-    toc: Toc, *, content_end: int, maximum_size: int, maximum_entries: int
-) -> tuple[ListedEntry, ...]:
-    """Return the entries of a tree as a table of contents lists them, in its order.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedTree:
+    """A tree as a table of contents lists it: all its folders, and what is no folder, in order.
+
+    A folder comes behind the one that it lies in.
+    """
+
+    install_target: str
+    folders: tuple[str, ...]
+    entries: tuple[ListedEntry, ...]
+
+
+def list_tree(toc: Toc, *, content_end: int, maximum_size: int, maximum_entries: int) -> ListedTree:
+    """Return the tree that a table of contents lists.
 
     ``content_end`` is where in the blob the frames with content end; ``maximum_size`` bounds the
     sum of all files in bytes.
@@ -46,14 +56,16 @@ def list_entries(
         UnsafeContentError: an entry is refused, as it would be in the tar, or makes no sense.
     """
     shape = TreeShape()
+    folders: list[str] = []
     listed: list[ListedEntry] = []
     size = 0
     for entry in toc.entries:
         if entry.type == "chunk":  # a later part of the file before it, whose range holds it
             continue
         each = _listed(entry, content_end)
-        shape.take(each.entry)
-        listed.append(each)
+        folders += shape.take(each.entry)
+        if each.entry.kind != "dir":
+            listed.append(each)
         size += each.entry.size
         if size > maximum_size or shape.count > maximum_entries:
             raise UnsafeContentError(
@@ -61,7 +73,9 @@ def list_entries(
                 found=f"{shape.count} entries, {size} bytes",
                 expected=f"at most {maximum_entries} entries and {maximum_size} bytes",
             )
-    return tuple(listed)
+    return ListedTree(
+        install_target=shape.install_target, folders=tuple(folders), entries=tuple(listed)
+    )
 
 
 def require_same_entries(toc: Toc, unpacked: Iterable[TreeEntry]) -> None:

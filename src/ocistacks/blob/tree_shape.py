@@ -29,6 +29,17 @@ class TreeEntry:
     link_name: str = ""
     digest: str = ""
 
+    def with_digest(self, digest: str) -> TreeEntry:
+        """Return the same entry with the digest of its content."""
+        return TreeEntry(  # dataclasses.replace takes ten times as long, and files are many
+            name=self.name,
+            kind=self.kind,
+            size=self.size,
+            executable=self.executable,
+            link_name=self.link_name,
+            digest=digest,
+        )
+
 
 class TreeShape:
     """Takes the entries of one layer in their order, and refuses what has no place in it.
@@ -70,7 +81,8 @@ class TreeShape:
         if name in self._names or (name in self._folders and entry.kind != "dir"):
             raise UnsafeContentError("An archive holds a name twice.", found=repr(name))
         self._names.add(name)
-        made = tuple(self._parents(entry))
+        parent, _, _ = name.rpartition("/")
+        made = () if parent in self._folders else tuple(self._missing_parents(entry, parent))
         if entry.kind == "dir":
             if name not in self._folders:
                 self._folders.add(name)
@@ -83,11 +95,8 @@ class TreeShape:
             self._files.add(name)
         return made
 
-    def _parents(self, entry: TreeEntry) -> Iterator[str]:
+    def _missing_parents(self, entry: TreeEntry, parent: str) -> Iterator[str]:
         """Yield the folders above ``entry`` that the archive leaves out."""
-        parent, _, _ = entry.name.rpartition("/")
-        if parent in self._folders:
-            return
         if not parent:
             self._check_top(entry)
             return

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ocistacks.blob.decompression import decompress
-from ocistacks.blob.pipeline import Channel, Pipeline
+from ocistacks.blob.file_keeping import Batch, WrittenEntries, keep_files
+from ocistacks.blob.pipeline import ByteChannel, Channel, Pipeline
 from ocistacks.blob.tar_header import BLOCK_SIZE
 from ocistacks.blob.tar_reader import TarStream, read_members
+from ocistacks.blob.tree_shape import TreeShape
 from ocistacks.blob.tree_writer import TreeWriter, empty_folder
 from ocistacks.digests import Digest
 from ocistacks.errors import TargetError, UnsafeContentError
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from ocistacks.blob.file_keeping import FileKeeper
     from ocistacks.blob.tree_shape import TreeEntry
-    from ocistacks.blob.tree_writer import FileKeeper
 
 MAXIMUM_ENTRIES: Final = 2_000_000
 # Bytes that a blob may have beyond a sixteenth more than what it holds: its tables.
@@ -30,15 +31,12 @@ _SMALL_BLOB_SIZE: Final = 1 << 20
 class Unpacked:
     """What was unpacked.
 
-    ``digest`` and ``size`` (bytes) are those of the compressed bytes that came, for the caller to
-    compare with what was promised; ``diff_id`` and ``uncompressed_size`` those of the tar stream.
-    ``install_target`` is the top folder, ``file_count`` counts every entry, and ``entries`` lists
-    them in order; files have digests where there was a keeper.
+    ``uncompressed_size`` (bytes) is that of the tar stream, and ``diff_id`` its digest where it was
+    asked for. ``install_target`` is the top folder, ``file_count`` counts every entry, and
+    ``entries`` lists them in order, files with digests, where there was a keeper.
     """
 
-    digest: Digest
-    size: int
-    diff_id: Digest
+    diff_id: Digest | None
     uncompressed_size: int
     install_target: str
     file_count: int
@@ -52,62 +50,77 @@ def unpack_blob(
     media_type: str,
     maximum_size: int,
     maximum_entries: int = MAXIMUM_ENTRIES,
+    with_diff_id: bool = False,
     on_progress: Callable[[int], None] | None = None,
     keeper: FileKeeper | None = None,
 ) -> Unpacked:
     """Write the tree in the blob that ``source`` yields below the empty folder ``destination``.
 
-    ``source`` is read by the calling thread, in chunks of any size, and may be a download;
-    hashing, decompression and writing go on beside it. ``media_type`` is one of those in
-    ``blob.model``. ``maximum_size`` bounds the bytes of the tar stream, ``maximum_entries`` the
-    number of entries. ``on_progress`` is called with the compressed bytes of each chunk. Files
-    get the modes 0644 and 0755 and folders 0755, whatever the umask. A ``keeper`` is handed each
-    file when it is written.
+    ``source`` is read by the calling thread, in chunks of any size, and may be a download; what it
+    yields must be verified by its end. Decompression, digests and writing go on beside it.
+    ``media_type`` is one of those in ``blob.model``. ``maximum_size`` bounds the bytes of the tar
+    stream, ``maximum_entries`` the number of entries. ``on_progress`` is called with the compressed
+    bytes of each chunk. Files get the modes 0644 and 0755 and folders 0755, whatever the umask.
+    With a ``keeper``, files are read-only, and it is handed each one when it is written.
 
     Raises UnsafeContentError for content that is damaged, too large, or that leaves its place;
     TargetError for a destination that is not empty or cannot take the files; and whatever
-    ``source`` raises. Then the destination is empty again. It is the caller who compares the
-    digest before anyone sees the destination.
+    ``source`` raises. Then the destination is empty again.
     """
     _require_empty(destination)
-    unpacking = _Unpacking(
-        TreeWriter(destination, keeper), media_type, maximum_size, maximum_entries
-    )
+    unpacking = _Unpacking(destination, media_type, maximum_size, maximum_entries, keeper)
     try:
-        return unpacking.run(source, on_progress)
+        return unpacking.run(source, on_progress, with_diff_id=with_diff_id)
     except BaseException:
         empty_folder(destination)
         raise
 
 
 class _Unpacking:
-    """The stages of one call: hash what comes; decompress it; hash that; write the files."""
+    """The stages of one call: decompress what comes; digest that; write the files; keep them."""
 
     def __init__(
-        self, writer: TreeWriter, media_type: str, maximum_size: int, maximum_entries: int
+        self,
+        destination: Path,
+        media_type: str,
+        maximum_size: int,
+        maximum_entries: int,
+        keeper: FileKeeper | None,
     ) -> None:
+        self._destination = destination
         self._media_type = media_type
         self._maximum_size = maximum_size
         self._maximum_entries = maximum_entries
-        self._writer = writer
-        self._hasher = hashlib.sha256()
+        self._keeper = keeper
+        self._shape = TreeShape()
         self._size = 0
-        self._tar_hasher = hashlib.sha256()
         self._tar_size = 0
+        self._diff_id: Digest | None = None
+        self._entries: tuple[TreeEntry, ...] = ()
 
-    def run(self, source: Iterable[bytes], on_progress: Callable[[int], None] | None) -> Unpacked:
+    def run(
+        self,
+        source: Iterable[bytes],
+        on_progress: Callable[[int], None] | None,
+        *,
+        with_diff_id: bool,
+    ) -> Unpacked:
         with Pipeline() as pipeline:
-            compressed = pipeline.channel()
-            to_hash = pipeline.channel()
-            to_write = pipeline.channel()
-            pipeline.start(
-                compressed,
-                lambda: self._decompress(compressed, to_hash, to_write),
-                to_hash,
-                to_write,
-            )
-            pipeline.start(to_hash, lambda: self._hash(to_hash))
-            pipeline.start(to_write, lambda: self._write(to_write))
+            compressed = pipeline.channel(ByteChannel)
+            to_write = pipeline.channel(ByteChannel)
+            to_digest = pipeline.channel(ByteChannel) if with_diff_id else None
+            outputs = (to_write,) if to_digest is None else (to_write, to_digest)
+            pipeline.start(compressed, lambda: self._decompress(compressed, outputs), *outputs)
+            if to_digest is not None:
+                pipeline.start(to_digest, lambda: self._digest(to_digest))
+            if self._keeper is None:
+                pipeline.start(to_write, lambda: self._write(to_write, None))
+            else:
+                keeper, written = self._keeper, pipeline.channel(Channel[Batch])
+                pipeline.start(
+                    to_write, lambda: self._write(to_write, WrittenEntries(written)), written
+                )
+                pipeline.start(written, lambda: self._keep(written, keeper))
             for chunk in source:
                 if pipeline.failed:
                     break
@@ -117,17 +130,14 @@ class _Unpacking:
                 if on_progress is not None:
                     on_progress(len(chunk))
         return Unpacked(
-            digest=Digest.from_hex(self._hasher.hexdigest()),
-            size=self._size,
-            diff_id=Digest.from_hex(self._tar_hasher.hexdigest()),
+            diff_id=self._diff_id,
             uncompressed_size=self._tar_size,
-            install_target=self._writer.install_target,
-            file_count=self._writer.count,
-            entries=self._writer.entries,
+            install_target=self._shape.install_target,
+            file_count=self._shape.count,
+            entries=self._entries,
         )
 
     def _receive(self, chunk: bytes) -> None:
-        self._hasher.update(chunk)
         self._size += len(chunk)
         # Frames that decompress to nothing could go on for ever.
         limit = self._maximum_size + self._maximum_size // 16 + _SMALL_BLOB_SIZE
@@ -138,27 +148,37 @@ class _Unpacking:
                 expected=f"at most {self._maximum_size} bytes when decompressed",
             )
 
-    def _decompress(self, compressed: Channel, *outputs: Channel) -> None:
+    def _decompress(self, compressed: ByteChannel, outputs: Iterable[ByteChannel]) -> None:
         for buffer in decompress(compressed, self._media_type, maximum_size=self._maximum_size):
+            self._tar_size += len(buffer)
             for output in outputs:
                 output.send(buffer)
 
-    def _hash(self, buffers: Channel) -> None:
-        for buffer in buffers:
-            self._tar_hasher.update(buffer)
-            self._tar_size += len(buffer)
+    def _digest(self, buffers: ByteChannel) -> None:
+        self._diff_id = Digest.of_chunks(buffers)
 
-    def _write(self, buffers: Channel) -> None:
+    def _write(self, buffers: ByteChannel, written: WrittenEntries | None) -> None:
+        writer = TreeWriter(self._destination, read_only=written is not None)
         stream = TarStream(buffers)
-        writer = self._writer
         for member in read_members(stream):
-            if writer.count >= self._maximum_entries:
+            if self._shape.count >= self._maximum_entries:
                 raise UnsafeContentError(
                     "An archive holds too many entries.",
                     expected=f"at most {self._maximum_entries}",
                 )
-            writer.write(member, stream.pieces(member.size))
+            writer.make_folders(self._shape.take(member))
+            content = stream.pieces(member.size)
+            if written is None:
+                writer.write(member, content)
+            else:
+                writer.write(member, written.passing(content))
+                written.add(member)
             stream.take(-member.size % BLOCK_SIZE)
+        if written is not None:
+            written.end()
+
+    def _keep(self, written: Channel[Batch], keeper: FileKeeper) -> None:
+        self._entries = keep_files(written, self._destination, keeper)
 
 
 def _require_empty(destination: Path) -> None:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ocistacks.blob.ranges import plan_parts
-from ocistacks.blob.toc_files import list_entries
+from ocistacks.blob.toc_files import list_tree
 from ocistacks.blob.tree_writer import TreeWriter, empty_folder
 from ocistacks.blob.unpack import MAXIMUM_ENTRIES
 from ocistacks.deploy.fetch_files import fetch_files
-from ocistacks.deploy.store_keeper import StoreKeeper
 from ocistacks.errors import TargetError
 from ocistacks.oci.remote_toc import read_remote_toc, toc_place
+from ocistacks.registry.errors import RangeRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from ocistacks.blob.ranges import BlobPart
     from ocistacks.blob.toc import Toc
-    from ocistacks.blob.toc_files import ListedEntry
+    from ocistacks.blob.toc_files import ListedEntry, ListedTree
     from ocistacks.progress import Reporter
     from ocistacks.registry.model import Descriptor
     from ocistacks.registry.source import RangeSource
@@ -36,17 +38,15 @@ _ATTEMPTS: Final = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delta:
-    """What of a blob the store lacks: the tree's entries, the files to fetch, sizes in bytes."""
+    """A layer's tree, and the parts of its blob with the files that the store lacks.
+
+    ``toc_size`` is that of the table of contents in bytes.
+    """
 
     toc: Toc
-    entries: tuple[ListedEntry, ...]
     toc_size: int
-    missing: tuple[ListedEntry, ...]
-
-    @property
-    def missing_size(self) -> int:
-        """The compressed bytes of the missing files."""
-        return sum(file.end - file.start for file in self.missing)
+    tree: ListedTree
+    parts: tuple[BlobPart, ...]
 
 
 def find_delta(
@@ -67,23 +67,20 @@ def find_delta(
     place, toc = toc_place(blob), read_remote_toc(source, blob)
     if place is None or toc is None:
         return None
-    entries = list_entries(
+    tree = list_tree(
         toc,
         content_end=place.content_end,
         maximum_size=maximum_size,
         maximum_entries=MAXIMUM_ENTRIES,
     )
-    return Delta(
-        toc=toc, entries=entries, toc_size=place.part.size, missing=_missing(entries, files)
-    )
+    parts = plan_parts(_missing(tree.entries, files))
+    return Delta(toc=toc, toc_size=place.part.size, tree=tree, parts=parts)
 
 
 def pays(delta: Delta, blob: Descriptor) -> bool:
     """Whether fetching files alone is better than the whole blob as one stream."""
-    return (
-        delta.missing_size <= blob.size * _LARGEST_PART_OF_BLOB
-        and len(plan_parts(delta.missing)) <= _MOST_REQUESTS
-    )
+    size = sum(part.size for part in delta.parts)
+    return size <= blob.size * _LARGEST_PART_OF_BLOB and len(delta.parts) <= _MOST_REQUESTS
 
 
 def pull_delta(
@@ -95,43 +92,58 @@ def pull_delta(
     *,
     label: str,
     reporter: Reporter,
-) -> tuple[str, int]:
-    """Make the tree in the empty folder ``destination``.
-
-    Returns its install target, and how many bytes of files were received.
+) -> int:
+    """Make the tree in the empty folder ``destination``; return how many bytes were received.
 
     Raises:
         DigestError: a file is not what the table of contents promises.
         NotFoundError, TransferError: the blob cannot be read.
-        RangeRefusedError: the source gives whole blobs only.
+        RangeRefusedError: the source gives whole blobs only; the folder is empty again.
         TargetError: the store cannot be written.
         UnsafeContentError: the blob's bytes are damaged.
     """
+    writer = TreeWriter(destination, read_only=True)
+    writer.make_folders(delta.tree.folders)
     fetched = 0
-    missing = delta.missing
+    parts = delta.parts
+    waiting = [each for each in delta.tree.entries if _is_shared(each)]
     for _attempt in range(_ATTEMPTS):
-        parts = plan_parts(missing)
+        coming = {file.entry.digest for part in parts for file in part.files}
+        there = [each for each in waiting if each.entry.digest not in coming]
+        others = [each for each in waiting if each.entry.digest in coming]
         total = sum(part.size for part in parts)
-        with reporter.task(label, total=total) as task:
-            fetched += fetch_files(source, blob, parts, files, task=task)
-        install_target = _write_tree(delta.entries, destination, files)
-        if install_target is not None:
-            return install_target, fetched
-        missing = _missing(delta.entries, files)
+        with reporter.task(label, total=total) as task, ThreadPoolExecutor(1) as beside:
+            linking = beside.submit(_link, there, writer, files)
+            try:
+                fetched += fetch_files(source, blob, parts, files, task=task)
+            except RangeRefusedError:
+                linking.result()
+                empty_folder(destination)
+                raise
+            waiting = linking.result() + _link(others, writer, files)
+        if not waiting:
+            for each in delta.tree.entries:
+                if not _is_shared(each):
+                    writer.write(each.entry)
+            return fetched
+        parts = plan_parts(_missing(waiting, files))
     raise TargetError(
         "Files of the store vanish while a layer is made of them.",
         where=str(files.root),
-        found=f"{len(missing)} of {len(delta.entries)} entries are gone",
+        found=f"{len(waiting)} of {len(delta.tree.entries)} entries are gone",
         hint="run the command again when nothing cleans the store",
     )
 
 
-def _missing(entries: Sequence[ListedEntry], files: FileStore) -> tuple[ListedEntry, ...]:
+def _is_shared(each: ListedEntry) -> bool:
+    """Whether the store has, or gets, the entry as a file; hard links follow their files."""
+    return each.entry.kind == "reg" and each.entry.size > 0
+
+
+def _missing(entries: Iterable[ListedEntry], files: FileStore) -> tuple[ListedEntry, ...]:
     """Return the files that the store lacks, each content once."""
     wanted = {
-        (each.entry.digest, each.entry.executable): each
-        for each in entries
-        if each.entry.kind == "reg" and each.entry.size
+        (each.entry.digest, each.entry.executable): each for each in entries if _is_shared(each)
     }
     return tuple(
         each
@@ -140,19 +152,13 @@ def _missing(entries: Sequence[ListedEntry], files: FileStore) -> tuple[ListedEn
     )
 
 
-def _write_tree(entries: Sequence[ListedEntry], destination: Path, files: FileStore) -> str | None:
-    """Make the tree of links, and return its install target.
-
-    None where the store lost a file meanwhile; there is no tree then.
-    """
-    writer = TreeWriter(destination, StoreKeeper(files))
+def _link(
+    entries: Iterable[ListedEntry], writer: TreeWriter, files: FileStore
+) -> list[ListedEntry]:
+    """Give the store's files their names in the tree; return those that the store lacks."""
+    gone: list[ListedEntry] = []
     for each in entries:
         entry = each.entry
-        if entry.kind != "reg" or not entry.size:
-            writer.write(entry, ())
-            continue
-        link = partial(files.link, entry.digest, executable=entry.executable)
-        if not writer.place(entry, link):
-            empty_folder(destination)
-            return None
-    return writer.install_target
+        if not writer.place(entry, partial(files.link, entry.digest, executable=entry.executable)):
+            gone.append(each)
+    return gone

@@ -150,12 +150,13 @@ def _fill(
                 fetched, toc = delta.toc_size, delta.toc
             if delta is not None and pays(delta, blob):
                 label = f"pull {install_target}"
-                target, received = pull_delta(
+                fetched += pull_delta(
                     source, blob, delta, destination, store.files, label=label, reporter=reporter
                 )
-                fetched += received
                 return _Filled(
-                    install_target=target, fetched=fetched, reused=max(0, blob.size - fetched)
+                    install_target=delta.tree.install_target,
+                    fetched=fetched,
+                    reused=max(0, blob.size - fetched),
                 )
         except RangeRefusedError:
             pass  # the whole blob, then

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING, Final
-
-from ocistacks.store.files import READ_ONLY_EXECUTABLE_MODE, READ_ONLY_MODE
 
 if TYPE_CHECKING:
     from ocistacks.store.files import FileStore
@@ -17,8 +14,7 @@ _EMPTY: Final = hashlib.sha256().hexdigest()
 class StoreKeeper:
     """Keeps each file in the store under its digest (see ``FileKeeper``).
 
-    Empty files are made read-only and not shared: there is nothing to save, and every package has
-    many.
+    Empty files are not shared: there is nothing to save, and every package has many.
     """
 
     def __init__(self, files: FileStore) -> None:
@@ -26,10 +22,8 @@ class StoreKeeper:
         self._added: list[str] = []
 
     def keep(self, path: str, digest: str, *, executable: bool) -> None:
-        """Share a file that was written."""
-        if digest == _EMPTY:
-            os.chmod(path, READ_ONLY_EXECUTABLE_MODE if executable else READ_ONLY_MODE)  # noqa: PTH101 - called for every file of a layer
-        elif self._files.share(path, digest, executable=executable):
+        """Share a read-only file that was written."""
+        if digest != _EMPTY and self._files.share(path, digest, executable=executable):
             self._added.append(self._files.path(digest, executable=executable))
 
     def take_back(self) -> None:

@@ -102,16 +102,15 @@ class FileStore:
             raise unwritable(self.root, error) from error
 
     def share(self, path: str, digest: str, *, executable: bool) -> bool:
-        """Let the store and ``path``, a complete file in a tree of this store, be one file.
+        """Let the store and ``path``, a complete read-only file in a tree, be one file.
 
-        Returns whether the store did not have the content before. The file becomes read-only.
-        Where the file system takes no more names of one file, the tree keeps its own.
+        Returns whether the store did not have the content before. Where the file system takes no
+        more names of one file, the tree keeps its own.
 
         Raises:
             OSError: the store cannot be written.
         """
         stored = self.path(digest, executable=executable)
-        os.chmod(path, _mode(executable=executable))  # noqa: PTH101 - see path
         try:
             return self._share(path, stored)
         except FileNotFoundError:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ocistacks.blob.toc import Toc
-from ocistacks.blob.toc_files import ListedEntry, list_entries, require_same_entries
+from ocistacks.blob.toc_files import ListedTree, list_tree, require_same_entries
 from ocistacks.blob.tree_shape import TreeEntry
 from ocistacks.digests import Digest
 from ocistacks.errors import UnsafeContentError
@@ -26,23 +26,29 @@ FILE: dict[str, Any] = {
 }
 
 
-def listed(*entries: dict[str, Any]) -> tuple[ListedEntry, ...]:
+def listed(*entries: dict[str, Any]) -> ListedTree:
     toc = Toc.model_validate({"version": 1, "entries": entries})
-    return list_entries(toc, content_end=1000, maximum_size=100, maximum_entries=5)
+    return list_tree(toc, content_end=1000, maximum_size=100, maximum_entries=5)
 
 
 def test_entries_as_the_tar_has_them() -> None:
     link = {"type": "symlink", "name": "app/link", "linkName": "file", "mode": 0o777}
     chunk = {"type": "chunk", "name": "app/file", "offset": 150, "chunkOffset": 4}
 
-    entries = listed(TOP, FILE, chunk, link)
+    tree = listed(TOP, FILE, chunk, link)
 
-    assert [each.entry for each in entries] == [
-        TreeEntry(name="app", kind="dir"),
+    assert (tree.install_target, tree.folders) == ("app", ("app",))
+    assert [each.entry for each in tree.entries] == [
         TreeEntry(name="app/file", kind="reg", size=7, executable=True, digest=DIGEST.hex),
         TreeEntry(name="app/link", kind="symlink", link_name="file"),
     ]
-    assert (entries[1].start, entries[1].end) == (100, 200)
+    assert (tree.entries[0].start, tree.entries[0].end) == (100, 200)
+
+
+def test_folders_that_the_table_leaves_out_come_before_what_they_hold() -> None:
+    deep = FILE | {"name": "app/a/b/file"}
+
+    assert listed(deep, TOP).folders == ("app", "app/a", "app/a/b")
 
 
 REFUSED = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
@@ -42,10 +43,16 @@ def tree_of(root):
 def test_a_blob_unpacks_to_the_tree_that_was_packed(sample, pack, destination, compression, step):
     blob, content = pack(sample, compression=compression)
     amounts = []
-    unpacked = unpack(content, destination, blob.media_type, step, on_progress=amounts.append)
+    unpacked = unpack(
+        content,
+        destination,
+        blob.media_type,
+        step,
+        on_progress=amounts.append,
+        with_diff_id=True,
+    )
     assert tree_of(destination / "app") == tree_of(sample)
     assert sum(amounts) == blob.size
-    assert (unpacked.digest, unpacked.size) == (blob.digest, blob.size)
     assert (unpacked.diff_id, unpacked.uncompressed_size) == (
         blob.diff_id,
         blob.uncompressed_size,
@@ -64,6 +71,49 @@ def test_modes_do_not_depend_on_the_umask(sample, pack, destination, mask):
     assert tree_of(destination / "app") == tree_of(sample)
 
 
+class Digests:
+    """A keeper that writes down what it is handed."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def keep(self, path, digest, *, executable):
+        self.kept[path] = (digest, executable)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o777])
+def test_a_keeper_gets_every_file_read_only_with_its_digest(sample, pack, destination, mask):
+    blob, content = pack(sample)
+    keeper = Digests()
+    previous = os.umask(mask)
+    try:
+        unpacked = unpack(content, destination, blob.media_type, keeper=keeper)
+    finally:
+        os.umask(previous)
+    assert {
+        os.path.relpath(path, destination / "app"): digest
+        for path, (digest, _) in keeper.kept.items()
+    } == {name: what[2] for name, what in tree_of(sample).items() if what[0] == "file"}
+    for path, (_, executable) in keeper.kept.items():
+        assert Path(path).stat().st_mode & 0o7777 == (0o555 if executable else 0o444)
+    assert len(unpacked.entries) == unpacked.file_count == blob.file_count
+    assert {f"{destination}/{e.name}": e.digest for e in unpacked.entries if e.kind == "reg"} == {
+        path: digest for path, (digest, _) in keeper.kept.items()
+    }
+
+
+def test_a_keeper_that_cannot_write_stops_the_unpacking(sample, pack, destination):
+    class Full:
+        def keep(self, path, digest, *, executable):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    blob, content = pack(sample)
+    with pytest.raises(TargetError) as error:
+        unpack(content, destination, blob.media_type, keeper=Full())
+    assert error.value.found == "No space left on device"
+    assert list(destination.iterdir()) == []
+
+
 def compressed(tar: bytes) -> bytes:
     return zstandard.compress(tar)
 
@@ -80,7 +130,7 @@ def test_archives_of_other_tools_are_unpacked(destination, archives, tar_format)
         archives.folder("app"),
         tar_format=tar_format,
     )
-    unpacked = unpack(compressed(tar), destination)
+    unpacked = unpack(compressed(tar), destination, with_diff_id=True)
     assert unpacked.diff_id == Digest.of_bytes(tar)
     assert (destination / "app" / "again").read_bytes() == b"content"
     assert (destination / "app" / long).stat().st_nlink == 2

@@ -88,7 +88,7 @@ def test_other_types_are_not_followed():
         (document(layers=[]), "config: Field required"),
         (
             document(config=PART | {"digest": "sha512:" + "0" * 128}, layers=[]),
-            "config.digest: Value error, This is not a digest that ocistacks can check.",
+            "config.digest: This is not a digest that ocistacks can check.",
         ),
         (
             document(config=PART | {"size": -1}, layers=[]),
