@@ -10,10 +10,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ocistacks.blob.decompression import decompress
+from ocistacks.blob.decompression import CompressedChunks, decompress
 from ocistacks.blob.tar_header import BLOCK_SIZE
 from ocistacks.blob.tar_reader import TarStream, read_members
-from ocistacks.blob.toc import FOOTER_SIZE, Part, parse_footer, parse_toc
+from ocistacks.blob.toc_capture import TocCapture
 from ocistacks.blob.toc_files import require_same_entries
 from ocistacks.blob.unpack import MAXIMUM_ENTRIES
 from ocistacks.digests import Digest
@@ -50,14 +50,15 @@ def read_contents(
         DigestError: the table of contents is not the one that ``toc`` names.
         UnsafeContentError: the blob cannot be unpacked, or its table lists other files.
     """
-    source = _Source(chunks, toc.part if toc is not None else None)
+    capture = TocCapture(toc) if toc is not None else None
+    source = CompressedChunks(chunks if capture is None else capture.passing(chunks))
     tar = _HashedTar(decompress(source, media_type, maximum_size=maximum_size))
     members = tuple(_hashed_members(tar))
-    source.drain()
-    if toc is not None:
-        source.require_footer(toc.part)
-        table = parse_toc(bytes(source.toc), toc.part.uncompressed_size, checksum=toc.checksum)
-        require_same_entries(table, members)
+    for _left_by_the_decompressor in source:
+        pass
+    if capture is not None:
+        capture.require_footer()
+        require_same_entries(capture.toc(), members)
     tops = {member.name.partition("/")[0] for member in members}
     return BlobContents(
         diff_id=Digest.from_hex(tar.hasher.hexdigest()),
@@ -65,50 +66,6 @@ def read_contents(
         file_count=len(members),
         install_target=tops.pop() if len(tops) == 1 else None,
     )
-
-
-class _Source:
-    """Compressed chunks on their way, of which the table of contents is kept."""
-
-    def __init__(self, chunks: Iterable[bytes], part: Part | None) -> None:
-        self._chunks = iter(chunks)
-        self._part = part
-        self._position = 0
-        self._end = b""
-        self.toc = bytearray()
-
-    def read(self, _size: int = -1, /) -> bytes:
-        return next(iter(self), b"")
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._chunks:
-            self._keep(chunk)
-            if chunk:
-                yield chunk
-
-    def drain(self) -> None:
-        """Read what a decompressor left, so that the whole blob was seen."""
-        for _chunk in self:
-            pass
-
-    def require_footer(self, part: Part) -> None:
-        """Refuse a blob whose own end names another table of contents than its annotations."""
-        footer = parse_footer(self._end)
-        if footer.toc != part:
-            raise UnsafeContentError(
-                "A blob's end names another table of contents than its annotations.",
-                found=str(footer.toc),
-                expected=str(part),
-            )
-
-    def _keep(self, chunk: bytes) -> None:
-        self._end = (self._end + chunk[-FOOTER_SIZE:])[-FOOTER_SIZE:]
-        start, self._position = self._position, self._position + len(chunk)
-        if self._part is not None:
-            first = max(self._part.offset - start, 0)
-            last = self._part.offset + self._part.size - start
-            if last > 0:
-                self.toc += chunk[first:last]
 
 
 class _HashedTar:

@@ -11,8 +11,7 @@ from ocistacks.blob.model import MEDIA_TYPE_TAR_GZIP, MEDIA_TYPE_TAR_ZSTD
 from ocistacks.errors import UnsafeContentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
 # Bytes. Small enough that a buffer is still in the processor's cache when it is hashed and
 # written, large enough that a call's cost does not show.
@@ -32,11 +31,11 @@ class CompressedSource(Protocol):
         """Return the same bytes as an iterator."""
 
 
-class CompressedFile:
-    """A file as a source of compressed bytes."""
+class CompressedChunks:
+    """Chunks, some of which may be empty, as a source of compressed bytes."""
 
-    def __init__(self, path: Path) -> None:
-        self._chunks = _file_chunks(path)
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = filter(None, chunks)
 
     def read(self, _size: int = -1, /) -> bytes:
         """Return the next bytes; none at the end."""
@@ -77,12 +76,6 @@ def decompress(source: CompressedSource, media_type: str, *, maximum_size: int) 
             found=str(error),
             hint="fetch the blob again; if that does not help, it was damaged when it was made",
         ) from error
-
-
-def _file_chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        while chunk := stream.read(BUFFER_SIZE):
-            yield chunk
 
 
 def _zstd(source: CompressedSource) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ocistacks.blob.toc import parse_toc
+from ocistacks.blob.toc_capture import TocCapture
 from ocistacks.blob.toc_files import require_same_entries
 from ocistacks.blob.tree_writer import empty_folder
 from ocistacks.blob.unpack import unpack_blob
@@ -14,7 +14,7 @@ from ocistacks.oci import annotations as keys
 from ocistacks.registry.source import file_chunks, verified_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from ocistacks.blob.toc import Toc
@@ -59,13 +59,13 @@ def unpack_stream(
     is_local = path.is_file()
     label = f"{'unpack' if is_local else 'pull'} {install_target}"
     keeper = StoreKeeper(store.files)
-    tap = _Tap(place) if place is not None and toc is None else None
+    capture = TocCapture(place) if place is not None and toc is None else None
     try:
         with reporter.task(label, total=blob.size) as task:
 
             def unpack(chunks: Iterable[bytes]) -> Unpacked:
                 return unpack_blob(
-                    chunks if tap is None else tap.passing(chunks),
+                    chunks if capture is None else capture.passing(chunks),
                     destination,
                     media_type=blob.media_type,
                     maximum_size=maximum_size(blob),
@@ -80,8 +80,8 @@ def unpack_stream(
                 with source.open_blob(blob) as chunks:
                     unpacked = unpack(chunks)
         _verify_tar(unpacked, diff_id, where=f"layer {install_target}, {source.describe(blob)}")
-        if tap is not None and place is not None:
-            toc = parse_toc(tap.content, place.part.uncompressed_size, checksum=place.checksum)
+        if capture is not None:
+            toc = capture.toc()
         if toc is not None:
             require_same_entries(toc, unpacked.entries)
     except (DigestError, UnsafeContentError):
@@ -107,27 +107,3 @@ def _verify_tar(unpacked: Unpacked, diff_id: Digest, *, where: str) -> None:
             expected=diff_id,
             hint="push the stack again",
         )
-
-
-class _Tap:
-    """Keeps the bytes of the table of contents of a blob that passes."""
-
-    def __init__(self, place: TocPlace) -> None:
-        self._start = place.part.offset
-        self._end = place.part.offset + place.part.size
-        self._parts: list[bytes] = []
-
-    @property
-    def content(self) -> bytes:
-        """The compressed table, as far as it has passed."""
-        return b"".join(self._parts)
-
-    def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield ``chunks`` as they are."""
-        position = 0
-        for chunk in chunks:
-            end = position + len(chunk)
-            if end > self._start and position < self._end:
-                self._parts.append(chunk[max(0, self._start - position) : self._end - position])
-            position = end
-            yield chunk

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ocistacks.blob.decompression import CompressedFile, decompress
+from ocistacks.blob.decompression import CompressedChunks, decompress
 from ocistacks.blob.model import MEDIA_TYPE_TAR_GZIP, MEDIA_TYPE_TAR_ZSTD, Blob
 from ocistacks.blob.toc import CHECKSUM_KEYS, POSITION_KEYS, TAR_SPLIT_KEY
 from ocistacks.builder.shared_layers import FoundLayer
@@ -29,6 +29,7 @@ from ocistacks.oci.description import LayerDescription, is_layer_artifact
 from ocistacks.oci.layer_artifact import checked_artifact, read_configuration
 from ocistacks.registry.model import Descriptor, PlatformObject, read_graph_document
 from ocistacks.registry.retry import retried
+from ocistacks.registry.source import file_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -191,7 +192,9 @@ def _verify_tar(path: Path, found: FoundLayer) -> None:
     A record of the store that said so would be wrong for good.
     """
     blob = found.blob
-    content = decompress(CompressedFile(path), blob.media_type, maximum_size=blob.uncompressed_size)
+    content = decompress(
+        CompressedChunks(file_chunks(path)), blob.media_type, maximum_size=blob.uncompressed_size
+    )
     diff_id = Digest.of_chunks(content)
     if diff_id != blob.diff_id:
         raise DigestError(

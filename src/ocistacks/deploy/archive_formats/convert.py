@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
-from ocistacks.blob.decompression import CompressedFile, decompress
+from ocistacks.blob.decompression import CompressedChunks, decompress
 from ocistacks.deploy.archive_formats.xz import write_xz
 from ocistacks.deploy.archive_formats.zip_archive import write_zip
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError
 from ocistacks.files import unwritable
+from ocistacks.registry.source import file_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -92,7 +93,9 @@ def _tar_stream(path: Path, blob: Blob, progress: Task) -> Iterator[bytes]:
     """Yield the tar stream in a blob; raise at its end where it has another digest."""
     hasher = hashlib.sha256()
     maximum = blob.uncompressed_size
-    for buffer in decompress(CompressedFile(path), blob.media_type, maximum_size=maximum):
+    for buffer in decompress(
+        CompressedChunks(file_chunks(path)), blob.media_type, maximum_size=maximum
+    ):
         hasher.update(buffer)
         progress.advance(len(buffer))
         yield buffer
