@@ -61,17 +61,18 @@ def start_registry(
 ) -> Callable[..., AbstractContextManager[str]]:
     """Return a function that serves Debian's docker-registry, empty, and gives its HOST:PORT.
 
-    ``more`` is added to its configuration, ``tls`` what stands below http.tls there.
+    ``more`` is added to its configuration, ``tls`` what stands below http.tls there; ``data`` is
+    the folder that it keeps all in.
     """
 
     @contextmanager
-    def serving(more: str = "", tls: str = "") -> Iterator[str]:
+    def serving(more: str = "", tls: str = "", data: Path | None = None) -> Iterator[str]:
         program = shutil.which("docker-registry")
         assert program, "these tests need docker-registry (Debian package docker-registry)"
         folder = tmp_path_factory.mktemp("registry")
         port = _free_port()
         configuration = folder / "config.yml"
-        text = _CONFIGURATION.format(root=folder / "data", port=port)
+        text = _CONFIGURATION.format(root=data or folder / "data", port=port)
         configuration.write_text(text + (f"  tls:\n{tls}" if tls else "") + more)
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen([program, "serve", configuration], stdout=log, stderr=log)
