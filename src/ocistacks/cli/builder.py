@@ -11,7 +11,12 @@ import typer
 from ocistacks.cli.groups import grouped
 from ocistacks.cli.options import BuilderBaseOption, TalkOptions
 
-builder = typer.Typer(help="The images that layers are built in and on.", no_args_is_help=True)
+builder = typer.Typer(
+    help="The images that layers are built in and on.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 
 @builder.command("build")

@@ -11,26 +11,7 @@ from typing import Annotated
 import typer
 
 from ocistacks import __version__
-from ocistacks.cli.build import build
-from ocistacks.cli.builder import builder
-from ocistacks.cli.copy import copy
-from ocistacks.cli.diff import diff
-from ocistacks.cli.groups import grouped
-from ocistacks.cli.inspect import inspect
-from ocistacks.cli.k8s import k8s
-from ocistacks.cli.local_export import local_export
-from ocistacks.cli.lock import lock
-from ocistacks.cli.login import login, logout
-from ocistacks.cli.publish import publish
-from ocistacks.cli.pull import pull
-from ocistacks.cli.push import push
-from ocistacks.cli.run import run
-from ocistacks.cli.sbom import sbom
-from ocistacks.cli.schema import schema
-from ocistacks.cli.show import show
-from ocistacks.cli.store import store
-from ocistacks.cli.verify import verify
-from ocistacks.cli.wheels import wheels
+from ocistacks.cli.commands import SUBCOMMANDS, Subcommands
 from ocistacks.errors import OcistacksError
 
 # What flags are that are not given. Without it typer has pydantic convert their None, and to import
@@ -39,6 +20,7 @@ _UNSET = {"help": False, "install_completion": False, "show_completion": False}
 
 app = typer.Typer(
     name="ocistacks",
+    cls=Subcommands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -47,14 +29,6 @@ app = typer.Typer(
         "default_map": _UNSET,
     },
 )
-COMMANDS = (
-    *(show, wheels, lock, build, publish, local_export),
-    *(push, pull, run, inspect, diff, copy, sbom, verify, k8s, schema),
-)
-for command in (*COMMANDS, login, logout):
-    app.command()(grouped(command))
-app.add_typer(builder, name="builder")
-app.add_typer(store, name="store")
 
 
 def _print_version(wanted: bool) -> None:
@@ -81,7 +55,7 @@ def _top(
     talk = {"quiet": quiet, "verbose": verbose}
     # What stands before the command holds for it as if it stood behind.
     context.default_map = {
-        **{command.__name__.replace("_", "-"): talk for command in COMMANDS},
+        **{name: talk for name, each in SUBCOMMANDS.items() if each.talks},
         "builder": {**_UNSET, "build": talk, "base": talk},
         "store": {**_UNSET, "gc": talk, "verify": talk},
     }

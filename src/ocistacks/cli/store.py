@@ -14,7 +14,12 @@ from ocistacks.cli.options import TalkOptions
 if TYPE_CHECKING:
     from ocistacks.store.store import Store
 
-store = typer.Typer(help="What this machine keeps of stacks.", no_args_is_help=True)
+store = typer.Typer(
+    help="What this machine keeps of stacks.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 _SECONDS_A_DAY = 86_400.0
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
-from ocistacks.cli.main import COMMANDS
+from ocistacks.cli.commands import SUBCOMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # What the work of a command needs, and what a user who asks for help would wait for.
 HEAVY = {
@@ -25,13 +29,17 @@ HEAVY = {
     *("requests", "rich", "tomli_w", "tomllib", "uv", "yaml", "zstandard", "asyncio", "ssl"),
 }
 HELPS = [
-    *([command.__name__.replace("_", "-"), "--help"] for command in COMMANDS),
+    *([command, "--help"] for command in SUBCOMMANDS),
     *(["builder", command, "--help"] for command in ("build", "base")),
 ]
 
 
-def imported(*arguments: str) -> set[str]:
-    """Run a command line; return the top-level packages that it imported."""
+def top_level(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def imported(*arguments: str, names_of: Callable[[str], str] = top_level) -> set[str]:
+    """Run a command line; return the top-level packages that it imported, or what is asked."""
     finished = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "ocistacks", *arguments],
         capture_output=True,
@@ -40,7 +48,14 @@ def imported(*arguments: str) -> set[str]:
     )
     assert finished.stdout
     names = (line.rpartition("|")[2].strip() for line in finished.stderr.splitlines())
-    return {name.partition(".")[0] for name in names}
+    return {names_of(name) for name in names}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]], ids=" ".join)
+def test_no_command_is_imported_where_none_is_named(arguments):
+    found = imported(*arguments, names_of=lambda name: name)
+    assert "ocistacks.cli.commands" in found
+    assert "ocistacks.cli.options" not in found
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *HELPS], ids=" ".join)

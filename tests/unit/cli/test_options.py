@@ -63,7 +63,8 @@ UPSTREAM = {
         "dry_run": False,
     },
 }
-COMMANDS = typer.main.get_command(app).commands
+GROUP = typer.main.get_command(app)
+COMMANDS = {name: GROUP.get_command(None, name) for name in GROUP.list_commands(None)}
 
 
 @pytest.mark.parametrize("command", UPSTREAM)
@@ -133,3 +134,15 @@ def test_a_group_s_field_without_a_default_is_required():
     finished = _told(["north"])
     assert finished.exit_code == 2
     assert "--colour" in finished.output
+
+
+def test_every_command_is_listed_with_a_line_of_its_own():
+    told = CliRunner().invoke(app, ["--help"]).output.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in told] == list(COMMANDS)
+    assert all(len(line) < 80 for line in told)
+
+
+def test_a_name_that_is_none_is_answered_with_the_nearest():
+    finished = CliRunner().invoke(app, ["logi"])
+    assert finished.exit_code == 2
+    assert "No such command 'logi'. Did you mean 'login'" in finished.output

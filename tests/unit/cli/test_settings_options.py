@@ -84,7 +84,7 @@ def test_every_setting_has_its_flag_on_the_commands_that_work_on_stacks():
     for name in ("lock", "build", "publish", "push"):
         options = {
             option
-            for parameter in typer.main.get_command(app).commands[name].params
+            for parameter in typer.main.get_command(app).get_command(None, name).params
             for option in parameter.opts
         }
         assert {flag(setting) for setting in Settings.model_fields} <= options
