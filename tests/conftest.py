@@ -33,16 +33,26 @@ http:
   addr: 127.0.0.1:{port}
 """
 
-# An engine may have only one user of its folders, and these take longest.
-_ENGINE_FOLDERS = ("tests/integration/python_source", "tests/integration/builder")
+# What takes longest, in the order in which it should begin. The first two compile a Python each;
+# what is not named here needs none and comes next; the others need the first one's.
+_COMPILING = ("tests/integration/builder", "tests/integration/python_source")
+_LONG = (
+    "tests/e2e",
+    "tests/e2e/kubernetes",
+    "tests/integration/platforms",
+    "tests/integration/builder_local",
+    "tests/e2e/attestations",
+    "tests/e2e/sharing",
+    "tests/integration/wheels",
+    "tests/integration/deploy",
+)
 
 
 class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # a library without types
     """Keeps a folder's tests on one worker, so that their fixtures are made once."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = nodeid.partition("::")[0].rpartition("/")[0]
-        return "engines" if folder in _ENGINE_FOLDERS else folder
+        return _folder(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
@@ -51,8 +61,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
-    items.sort(key=lambda item: not item.nodeid.startswith(_ENGINE_FOLDERS))
+    """Let the tests of each folder begin when what they need is likely to be there."""
+    places = {folder: place for place, folder in enumerate((*_COMPILING, "", *_LONG))}
+    items.sort(key=lambda item: places.get(_folder(item.nodeid), places[""]))
+
+
+def _folder(nodeid: str) -> str:
+    return nodeid.partition("::")[0].rpartition("/")[0]
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
 """What several rooms talk to: engines and a Python that stay between runs, and repositories."""
 
+import fcntl
 import http.server
 import io
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -14,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from ocistacks.builder.choose import open_builder
 from ocistacks.builder.image import ImageOptions
@@ -85,28 +88,67 @@ def docker_engine(test_cache):
     if _answers(docker, {}):
         yield os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
         return
-    data = test_cache / "docker"
-    # A socket's path holds a hundred bytes, and the cache may lie deep.
-    with tempfile.TemporaryDirectory(prefix="ocistacks-engine-") as folder:
+    with SharedEngine(test_cache) as address:
+        yield address
+
+
+class SharedEngine:
+    """A dockerd that the test processes of this machine share; the last one to leave stops it.
+
+    Its folder of images allows of one engine only. Who uses it holds a shared lock on a file.
+    """
+
+    def __init__(self, cache):
+        self.data = cache / "docker"
+        self.told = cache / "docker.address"
+        self.changing = FileLock(cache / "docker.lock")
+        self.users = (cache / "docker.users").open("w")
+
+    def __enter__(self):
+        with self.changing:
+            fcntl.flock(self.users, fcntl.LOCK_SH)
+            address = self.told.read_text() if self.told.exists() else ""
+            if not address or not _answers("docker", {"DOCKER_HOST": address}):
+                address = self.start()
+                self.told.write_text(address)
+        return address
+
+    def __exit__(self, *_failure):
+        with self.changing, self.users:
+            try:
+                fcntl.flock(self.users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            self.stop(Path(self.told.read_text().removeprefix("unix://")).parent)
+            self.told.unlink()
+
+    def start(self):
+        # A socket's path holds a hundred bytes, and the cache may lie deep.
+        folder = Path(tempfile.mkdtemp(prefix="ocistacks-engine-"))
         address = f"unix://{folder}/docker.sock"
-        command = [required("dockerd", "docker.io"), "--data-root", data, "--host", address]
+        command = [required("dockerd", "docker.io"), "--data-root", self.data, "--host", address]
         command += ["--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
         # Builds use the host's network and containers none, so that no bridge is needed.
         command += ["--bridge", "none", "--iptables=false"]
-        log = Path(folder) / "log"
+        log = folder / "log"
         with log.open("wb") as output:
-            engine = subprocess.Popen(command, stdout=output, stderr=output)
-        try:
-            deadline = time.monotonic() + START_SECONDS
-            while not _answers(docker, {"DOCKER_HOST": address}):
-                assert engine.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.2)
-            yield address
-        finally:
-            engine.terminate()
-            engine.wait(timeout=START_SECONDS)
-            _unmount_below(folder)
+            engine = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers("docker", {"DOCKER_HOST": address}):
+            assert engine.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        return address
+
+    def stop(self, folder):
+        pid = folder / "pid"
+        os.kill(int(pid.read_text()), signal.SIGTERM)
+        deadline = time.monotonic() + START_SECONDS
+        while pid.exists():  # the engine's last deed is to remove it
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.1)
+        _unmount_below(folder)
+        shutil.rmtree(folder)
 
 
 def _unmount_below(folder):
