@@ -102,9 +102,17 @@ def start_registry(
 
 
 @pytest.fixture(scope="session")
-def registry(start_registry: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
+def registry_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder in which the registry of `registry` keeps its blobs."""
+    return tmp_path_factory.mktemp("registry-data")
+
+
+@pytest.fixture(scope="session")
+def registry(
+    start_registry: Callable[..., AbstractContextManager[str]], registry_data: Path
+) -> Iterator[str]:
     """Serve a registry that asks nobody who they are; give its HOST:PORT."""
-    with start_registry() as host:
+    with start_registry(data=registry_data) as host:
         yield host
 
 

@@ -126,16 +126,17 @@ class SharedEngine:
         # A socket's path holds a hundred bytes, and the cache may lie deep.
         folder = Path(tempfile.mkdtemp(prefix="ocistacks-engine-"))
         address = f"unix://{folder}/docker.sock"
-        command = [required("dockerd", "docker.io"), "--data-root", self.data, "--host", address]
+        # Its own parent's child: it may outlive the process that starts it.
+        command = ["setsid", "--fork", required("dockerd", "docker.io")]
+        command += ["--data-root", self.data, "--host", address]
         command += ["--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
         # Builds use the host's network and containers none, so that no bridge is needed.
         command += ["--bridge", "none", "--iptables=false"]
         log = folder / "log"
         with log.open("wb") as output:
-            engine = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+            subprocess.run(command, stdout=output, stderr=output, check=True)
         deadline = time.monotonic() + START_SECONDS
         while not _answers("docker", {"DOCKER_HOST": address}):
-            assert engine.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
         return address

@@ -8,7 +8,6 @@ import io
 import json
 import shutil
 import threading
-import urllib.request
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,15 +174,6 @@ def pushed_layout(command_line, small_stack, tmp_path_factory):
 def layout(pushed_layout, tmp_path):
     """The stack in an image layout that a test may damage."""
     return shutil.copytree(pushed_layout, tmp_path / "layout")
-
-
-@pytest.fixture(scope="session")
-def registry_data(registry, tmp_path_factory):
-    """The folder in which the registry keeps its blobs."""
-    with urllib.request.urlopen(f"http://{registry}/v2/") as answer:
-        assert answer.status == 200
-    (folder,) = Path(tmp_path_factory.getbasetemp()).glob("registry[0-9]/data")
-    return folder
 
 
 @pytest.fixture

@@ -14,18 +14,12 @@ import pytest
 
 from ocistacks.builder.local import local_builder
 from ocistacks.builder.moved_interpreter import this_interpreter
-from ocistacks.builder.python_source.apt_mirrors import installed_mirrors
-from ocistacks.builder.python_source.fetching import fetch_release
-from ocistacks.builder.python_source.sources import source_release
 from ocistacks.builder.task import Task
-from ocistacks.digests import Digest
 from ocistacks.errors import BuildError
-from ocistacks.progress import SilentReporter
 from ocistacks.store.store import Store, remove_tree
 
 pytestmark = pytest.mark.timeout(900)
 
-VERSION = "3.13.5"
 USER = 54321
 PROGRAMS = {
     "bubblewrap": ("bwrap", "true", "apt-config", "apt-get", "dpkg-deb", "tar"),
@@ -274,72 +268,3 @@ def test_a_user_without_privileges_makes_a_root_and_compiles_in_it(unprivileged,
     printed = (finished.stdout, finished.stderr)
     assert printed == (f"{user} local ({isolation}) seen\n", "")
     assert json.loads(output.read_text())["hello"] == "U\n"
-
-
-COMPILE = """
-import os, sys
-from pathlib import Path
-from ocistacks.builder.choose import open_builder
-from ocistacks.builder.image import ImageOptions
-from ocistacks.builder.python_runtimes import RuntimePythons
-from ocistacks.platforms import Platform
-from ocistacks.progress import SilentReporter
-from ocistacks.spec.read import read_stack
-from ocistacks.store.store import Store
-
-store, stack = Store(Path(sys.argv[1])), read_stack(Path(sys.argv[2]), environment={})
-options = ImageOptions(base_image=None, environment=os.environ, say=lambda message: None)
-pythons = RuntimePythons(
-    store=store,
-    settings=stack.settings,
-    origin="source",
-    environment=os.environ,
-    reporter=SilentReporter(),
-    open_builder=lambda: open_builder(
-        "local", store=store, image_options=options, allow_unconfined=False
-    ),
-)
-print(pythons(stack.runtimes[0], Platform.of_this_machine()).sha256)
-"""
-SPEC = f"""
-[[runtimes]]
-name = "cpython-3.13"
-python_implementation = "cpython@{VERSION}"
-requirements = []
-"""
-IMPORTS = """
-import bz2, ctypes, curses, hashlib, lzma, readline, sqlite3, ssl, sys, uuid, zlib
-assert sqlite3.connect(":memory:").execute("select 6 * 7").fetchone() == (42,)
-assert ctypes.CDLL(None).abs(-42) == 42
-assert lzma.decompress(lzma.compress(b"a")) == bz2.decompress(bz2.compress(b"a")) == b"a"
-assert hashlib.sha256(zlib.compress(b"")).hexdigest() and uuid.uuid1() and ssl.OPENSSL_VERSION
-print(sys.version.split()[0], sys.prefix)
-"""
-
-
-def test_a_user_without_privileges_compiles_python(unprivileged, tmp_path):
-    shared = Store.default(os.environ)
-    release = source_release(VERSION, debian_mirrors=installed_mirrors())
-    tarball = fetch_release(release, shared, environment=os.environ, reporter=SilentReporter())
-    home = unprivileged.home
-    (home / "venvstacks.toml").write_text(SPEC)
-    blobs = home / "store" / "blobs" / "sha256"
-    blobs.mkdir(parents=True, exist_ok=True)
-    shutil.copy(tarball, blobs)
-    if os.getuid() == 0:
-        for path in (home / "store", home / "store" / "blobs", blobs):
-            os.chown(path, USER, USER)
-
-    finished = unprivileged("unshare", "-c", COMPILE, home / "store", home / "venvstacks.toml")
-    assert finished.stderr == ""
-    archive = blobs / finished.stdout.strip()
-    assert Digest.of_file(archive).hex == archive.name
-
-    with subprocess.Popen(["zstd", "-dc", archive], stdout=subprocess.PIPE) as reader:
-        subprocess.run(["tar", "-x", "-C", tmp_path], stdin=reader.stdout, check=True)
-    assert reader.returncode == 0
-    interpreter = tmp_path / "python" / "bin" / "python3"
-    printed = subprocess.run(
-        [interpreter, "-I", "-c", IMPORTS], capture_output=True, text=True, check=True
-    )
-    assert printed.stdout == f"{VERSION} {tmp_path}/python\n"
