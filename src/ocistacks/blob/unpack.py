@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ocistacks.blob.decompression import decompress
-from ocistacks.blob.file_keeping import Batch, WrittenEntries, keep_files
-from ocistacks.blob.pipeline import ByteChannel, Channel, Pipeline
+from ocistacks.blob.pipeline import ByteChannel, Pipeline
 from ocistacks.blob.tar_header import BLOCK_SIZE
 from ocistacks.blob.tar_reader import TarStream, read_members
 from ocistacks.blob.tree_shape import TreeShape
@@ -19,12 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from ocistacks.blob.file_keeping import FileKeeper
     from ocistacks.blob.tree_shape import TreeEntry
 
 MAXIMUM_ENTRIES: Final = 2_000_000
 # Bytes that a blob may have beyond a sixteenth more than what it holds: its tables.
 _SMALL_BLOB_SIZE: Final = 1 << 20
+
+
+class FileKeeper(Protocol):
+    """Takes part in files that were written, so that they are there once for all trees."""
+
+    def add(self, path: str, *, size: int, executable: bool) -> None:
+        """Take the complete file at ``path``, of ``size`` bytes; raise TargetError on failure."""
+
+    def finish(self) -> list[str]:
+        """Return the SHA-256 (hexadecimal) of each file, in order; raise TargetError on failure."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +85,7 @@ def unpack_blob(
 
 
 class _Unpacking:
-    """The stages of one call: decompress what comes; digest that; write the files; keep them."""
+    """The stages of one call: decompress what comes; digest that; write the files."""
 
     def __init__(
         self,
@@ -113,14 +121,7 @@ class _Unpacking:
             pipeline.start(compressed, lambda: self._decompress(compressed, outputs), *outputs)
             if to_digest is not None:
                 pipeline.start(to_digest, lambda: self._digest(to_digest))
-            if self._keeper is None:
-                pipeline.start(to_write, lambda: self._write(to_write, None))
-            else:
-                keeper, written = self._keeper, pipeline.channel(Channel[Batch])
-                pipeline.start(
-                    to_write, lambda: self._write(to_write, WrittenEntries(written)), written
-                )
-                pipeline.start(written, lambda: self._keep(written, keeper))
+            pipeline.start(to_write, lambda: self._write(to_write))
             for chunk in source:
                 if pipeline.failed:
                     break
@@ -157,9 +158,11 @@ class _Unpacking:
     def _digest(self, buffers: ByteChannel) -> None:
         self._diff_id = Digest.of_chunks(buffers)
 
-    def _write(self, buffers: ByteChannel, written: WrittenEntries | None) -> None:
-        writer = TreeWriter(self._destination, read_only=written is not None)
+    def _write(self, buffers: ByteChannel) -> None:
+        keeper = self._keeper
+        writer = TreeWriter(self._destination, read_only=keeper is not None)
         stream = TarStream(buffers)
+        written: list[TreeEntry] = []
         for member in read_members(stream):
             if self._shape.count >= self._maximum_entries:
                 raise UnsafeContentError(
@@ -167,18 +170,18 @@ class _Unpacking:
                     expected=f"at most {self._maximum_entries}",
                 )
             writer.make_folders(self._shape.take(member))
-            content = stream.pieces(member.size)
-            if written is None:
-                writer.write(member, content)
-            else:
-                writer.write(member, written.passing(content))
-                written.add(member)
+            writer.write(member, stream.pieces(member.size))
             stream.take(-member.size % BLOCK_SIZE)
-        if written is not None:
-            written.end()
-
-    def _keep(self, written: Channel[Batch], keeper: FileKeeper) -> None:
-        self._entries = keep_files(written, self._destination, keeper)
+            if keeper is not None:
+                written.append(member)
+                if member.kind == "reg":
+                    path = f"{self._destination}/{member.name}"
+                    keeper.add(path, size=member.size, executable=member.executable)
+        if keeper is not None:
+            digests = iter(keeper.finish())
+            self._entries = tuple(
+                each.with_digest(next(digests)) if each.kind == "reg" else each for each in written
+            )
 
 
 def _require_empty(destination: Path) -> None:

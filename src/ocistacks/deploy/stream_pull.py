@@ -61,7 +61,7 @@ def unpack_stream(
     keeper = StoreKeeper(store.files)
     capture = TocCapture(place) if place is not None and toc is None else None
     try:
-        with reporter.task(label, total=blob.size) as task:
+        with keeper, reporter.task(label, total=blob.size) as task:
 
             def unpack(chunks: Iterable[bytes]) -> Unpacked:
                 return unpack_blob(

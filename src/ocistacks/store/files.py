@@ -9,7 +9,6 @@ that what is there is right, whatever became of the layer that brought it.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from ocistacks.files import unwritable
+from ocistacks.store.sharing import NO_MORE_LINKS, stored_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 READ_ONLY_MODE: Final = 0o444
 READ_ONLY_EXECUTABLE_MODE: Final = 0o555
-_EXECUTABLE_SUFFIX: Final = ".x"
-# What a file system says that takes no more names of one file (65,000 on ext4), or none at all.
-_NO_MORE_LINKS: Final = frozenset((errno.EMLINK, errno.EPERM, errno.EXDEV, errno.ENOTSUP))
 
 
 class FileStore:
@@ -37,16 +34,15 @@ class FileStore:
 
     def __init__(self, root: Path, temporary: Path) -> None:
         self.root = root
+        self.temporary = temporary
         self._folder = str(root)
-        self._temporary = temporary
 
     def path(self, digest: str, *, executable: bool) -> str:
         """Return where the content with that SHA-256 (hexadecimal) lies, or would lie.
 
         A text, because a Path for each file of a layer would take longer than linking it.
         """
-        suffix = _EXECUTABLE_SUFFIX if executable else ""
-        return f"{self._folder}/{digest[:2]}/{digest}{suffix}"
+        return stored_path(self._folder, digest, executable=executable)
 
     def has(self, digest: str, *, executable: bool) -> bool:
         """Whether the content is there; where only its other mode is, it is copied from that."""
@@ -76,10 +72,10 @@ class FileStore:
             TargetError: the store cannot be written.
         """
         try:
-            descriptor, name = tempfile.mkstemp(dir=self._temporary)
+            descriptor, name = tempfile.mkstemp(dir=self.temporary)
             os.close(descriptor)
         except OSError as error:
-            raise unwritable(self._temporary, error) from error
+            raise unwritable(self.temporary, error) from error
         try:
             yield name
         finally:
@@ -101,23 +97,6 @@ class FileStore:
         except OSError as error:
             raise unwritable(self.root, error) from error
 
-    def share(self, path: str, digest: str, *, executable: bool) -> bool:
-        """Let the store and ``path``, a complete read-only file in a tree, be one file.
-
-        Returns whether the store did not have the content before. Where the file system takes no
-        more names of one file, the tree keeps its own.
-
-        Raises:
-            OSError: the store cannot be written.
-        """
-        stored = self.path(digest, executable=executable)
-        try:
-            return self._share(path, stored)
-        except FileNotFoundError:
-            with suppress(FileExistsError):
-                os.mkdir(os.path.dirname(stored))  # noqa: PTH102, PTH120 - see path
-            return self._share(path, stored)
-
     def link(self, digest: str, target: str, *, executable: bool) -> bool:
         """Give the content the name ``target``; False where the store does not have it.
 
@@ -130,7 +109,7 @@ class FileStore:
         except FileNotFoundError:
             return False
         except OSError as error:
-            if error.errno not in _NO_MORE_LINKS:
+            if error.errno not in NO_MORE_LINKS:
                 raise
             shutil.copy2(stored, target)
         return True
@@ -141,29 +120,6 @@ class FileStore:
             with suppress(FileNotFoundError):
                 if os.stat(path).st_nlink == 1:  # noqa: PTH116 - see path
                     os.unlink(path)  # noqa: PTH108 - see path
-
-    def _share(self, path: str, stored: str) -> bool:
-        try:
-            os.link(path, stored)
-        except FileExistsError:
-            self._exchange(path, stored)
-            return False
-        except OSError as error:
-            if error.errno in _NO_MORE_LINKS:
-                return False
-            raise
-        return True
-
-    def _exchange(self, path: str, stored: str) -> None:
-        """Let ``path`` be the stored file instead of its own copy."""
-        beside = tempfile.mktemp(dir=self._temporary)  # os.link takes no name that exists
-        try:
-            os.link(stored, beside)
-        except OSError as error:
-            if error.errno in _NO_MORE_LINKS or isinstance(error, FileNotFoundError):
-                return  # taken away meanwhile, or full: the tree keeps its own
-            raise
-        os.rename(beside, path)  # noqa: PTH104 - see path
 
 
 def _mode(*, executable: bool) -> int:

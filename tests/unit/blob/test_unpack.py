@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import gzip
 import hashlib
 import os
@@ -71,20 +70,25 @@ def test_modes_do_not_depend_on_the_umask(sample, pack, destination, mask):
     assert tree_of(destination / "app") == tree_of(sample)
 
 
-class Digests:
+class Written:
     """A keeper that writes down what it is handed."""
 
     def __init__(self):
         self.kept = {}
 
-    def keep(self, path, digest, *, executable):
-        self.kept[path] = (digest, executable)
+    def add(self, path, *, size, executable):
+        content = Path(path).read_bytes()
+        assert len(content) == size
+        self.kept[path] = (hashlib.sha256(content).hexdigest(), executable)
+
+    def finish(self):
+        return [digest for digest, _ in self.kept.values()]
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o777])
-def test_a_keeper_gets_every_file_read_only_with_its_digest(sample, pack, destination, mask):
+def test_a_keeper_gets_every_file_complete_and_read_only(sample, pack, destination, mask):
     blob, content = pack(sample)
-    keeper = Digests()
+    keeper = Written()
     previous = os.umask(mask)
     try:
         unpacked = unpack(content, destination, blob.media_type, keeper=keeper)
@@ -102,15 +106,16 @@ def test_a_keeper_gets_every_file_read_only_with_its_digest(sample, pack, destin
     }
 
 
-def test_a_keeper_that_cannot_write_stops_the_unpacking(sample, pack, destination):
-    class Full:
-        def keep(self, path, digest, *, executable):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+@pytest.mark.parametrize("moment", ["add", "finish"])
+def test_a_keeper_that_fails_stops_the_unpacking(sample, pack, destination, moment):
+    def fail(*_arguments, **_named):
+        raise TargetError("full")
 
+    keeper = Written()
+    setattr(keeper, moment, fail)
     blob, content = pack(sample)
-    with pytest.raises(TargetError) as error:
-        unpack(content, destination, blob.media_type, keeper=Full())
-    assert error.value.found == "No space left on device"
+    with pytest.raises(TargetError, match="full"):
+        unpack(content, destination, blob.media_type, keeper=keeper)
     assert list(destination.iterdir()) == []
 
 

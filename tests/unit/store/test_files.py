@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ocistacks.store.sharing import Sharer
 from ocistacks.store.store import Store
 
 if TYPE_CHECKING:
@@ -30,9 +31,16 @@ def written(files: FileStore) -> Path:
     return path
 
 
+def share(files: FileStore, path: Path, *, executable: bool = False) -> bool:
+    sharer = Sharer(str(files.root), str(files.temporary))
+    digest, is_new = sharer.take_in(str(path), executable=executable)
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    return is_new
+
+
 def test_a_shared_file_is_the_stored_one(files: FileStore, written: Path) -> None:
     assert files.is_empty()
-    assert files.share(str(written), DIGEST, executable=False)
+    assert share(files, written)
 
     stored = Path(files.path(DIGEST, executable=False))
     assert stored.samefile(written)
@@ -40,19 +48,40 @@ def test_a_shared_file_is_the_stored_one(files: FileStore, written: Path) -> Non
 
 
 def test_a_second_file_with_the_content_becomes_the_first(files: FileStore, written: Path) -> None:
-    files.share(str(written), DIGEST, executable=False)
+    share(files, written)
     second = written.with_name("second")
     second.write_bytes(CONTENT)
     second.chmod(0o444)
 
-    assert not files.share(str(second), DIGEST, executable=False)
+    assert not share(files, second)
 
     assert second.samefile(written)
     assert sorted(path.name for path in written.parent.iterdir()) == ["second", "written"]
 
 
+@pytest.mark.parametrize("size", [1, (256 << 10) - 1, 256 << 10, (256 << 10) + 1, 3 << 20])
+def test_files_of_any_size_are_digested(files: FileStore, written: Path, size: int) -> None:
+    written.chmod(0o644)
+    written.write_bytes(b"x" * size)
+    assert share(files, written)
+
+
+def test_an_empty_file_is_not_shared(files: FileStore, written: Path) -> None:
+    written.chmod(0o644)
+    written.write_bytes(b"")
+    assert not share(files, written)
+    assert files.is_empty()
+
+
+def test_a_link_is_not_followed(files: FileStore, written: Path) -> None:
+    link = written.with_name("link")
+    link.symlink_to(written)
+    with pytest.raises(OSError, match="symbolic links"):
+        share(files, link)
+
+
 def test_modes_are_apart(files: FileStore, written: Path, tmp_path: Path) -> None:
-    files.share(str(written), DIGEST, executable=False)
+    share(files, written)
 
     assert files.has(DIGEST, executable=True)  # copied from the other mode
     target = tmp_path / "target"
@@ -70,7 +99,7 @@ def test_what_is_not_there(files: FileStore, tmp_path: Path) -> None:
 
 
 def test_only_what_no_tree_uses_is_discarded(files: FileStore, written: Path) -> None:
-    files.share(str(written), DIGEST, executable=False)
+    share(files, written)
     stored = files.path(DIGEST, executable=False)
 
     files.discard([stored, stored + "-gone"])
