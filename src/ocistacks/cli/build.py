@@ -6,20 +6,18 @@ from typing import Annotated
 
 import typer
 
+from ocistacks.cli.layer_options import BuildRelatedOptions, LayerOptions, StatusOptions
 from ocistacks.cli.options import (
     BUILD_DIR,
     BuildDirOption,
     BuilderOptions,
-    BuildRelatedOptions,
     CacheOption,
     CleanOption,
     ForceOption,
-    LayerOptions,
     LockingOptions,
     PublishingOptions,
     SettingsOptions,
     SpecArgument,
-    StatusOptions,
     TalkOptions,
 )
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ocistacks.cli.layer_options import LayerOptions, RelatedOptions, StatusOptions
 from ocistacks.cli.options import (
     BUILD_DIR,
     EXPORT_DIR,
@@ -15,11 +16,8 @@ from ocistacks.cli.options import (
     CacheOption,
     DryRunOption,
     ForceOption,
-    LayerOptions,
-    RelatedOptions,
     SettingsOptions,
     SpecArgument,
-    StatusOptions,
     TalkOptions,
     UnusedBuildDirOption,
 )

@@ -6,15 +6,14 @@ from typing import Annotated
 
 import typer
 
+from ocistacks.cli.layer_options import LayerOptions, StatusOptions
 from ocistacks.cli.options import (
     BUILD_DIR,
     BuilderOptions,
     CleanOption,
-    LayerOptions,
     LockingOptions,
     SettingsOptions,
     SpecArgument,
-    StatusOptions,
     TalkOptions,
     UnusedBuildDirOption,
 )

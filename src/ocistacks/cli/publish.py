@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from ocistacks.cli.layer_options import LayerOptions, RelatedOptions, StatusOptions
 from ocistacks.cli.options import (
     BUILD_DIR,
     BuilderOptions,
     CacheOption,
     DryRunOption,
     ForceOption,
-    LayerOptions,
     PublishingOptions,
-    RelatedOptions,
     SettingsOptions,
     SpecArgument,
-    StatusOptions,
     TalkOptions,
     UnusedBuildDirOption,
 )

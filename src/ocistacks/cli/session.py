@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from ocistacks.builder.shared_layers import SharedLayers, SharedLayersFactory
     from ocistacks.builder.task import Builder
     from ocistacks.cli.console import ConsoleReporter
-    from ocistacks.cli.options import SettingsOptions, StatusOptions, TalkOptions
+    from ocistacks.cli.layer_options import StatusOptions
+    from ocistacks.cli.options import SettingsOptions, TalkOptions
     from ocistacks.lock.lock_layer import LockResult
     from ocistacks.lock.options import LockOptions
     from ocistacks.lock.python_pin import PythonPin

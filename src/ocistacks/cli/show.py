@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ocistacks.cli.layer_options import LayerOptions
 from ocistacks.cli.options import (
     BUILD_DIR,
-    LayerOptions,
     SettingsOptions,
     SpecArgument,
     TalkOptions,
