@@ -66,10 +66,10 @@ def test_a_mount_has_a_token_for_both_repositories(
 def test_a_download_goes_on_with_a_new_token(
     guarded_proxy, token_server, repository_name, environment, blob, content
 ):
-    token_server.seconds = 1
+    token_server.seconds = 3
     token_server.asked.clear()
     guarded_proxy.add("GET", "/blobs/")  # refused: no token yet
-    guarded_proxy.add("GET", "/blobs/", stall=2_200_000, truncate=2_200_000, stall_seconds=2.5)
+    guarded_proxy.add("GET", "/blobs/", stall=2_200_000, truncate=2_200_000, stall_seconds=5)
     with Repository(guarded_proxy.host, repository_name, environment=environment) as opened:
         assert read_blob(opened, blob) == content
     assert guarded_proxy.headers_of("GET", "Range") == [None, None, *["bytes=2097152-3499999"] * 2]
@@ -80,8 +80,8 @@ def test_a_download_goes_on_with_a_new_token(
 def test_an_upload_goes_on_with_a_new_token(
     guarded_proxy, token_server, repository_name, environment, describe, content, opener, verb
 ):
-    token_server.seconds = 2
-    guarded_proxy.add(verb, "/uploads/", delay=3)
+    token_server.seconds = 4
+    guarded_proxy.add(verb, "/uploads/", delay=6)
     with Repository(guarded_proxy.host, repository_name, environment=environment) as opened:
         opened.write_blob(describe(content), opener(content))
         assert read_blob(opened, describe(content)) == content
