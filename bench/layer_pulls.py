@@ -48,7 +48,7 @@ VERSIONS = {
     "new": ("scikit-learn==1.7.2", "pandas==2.3.3"),
 }
 OURS = """
-import sys, time
+import gc, sys, time
 from pathlib import Path
 from ocistacks.deploy.layer_trees import ensure_tree
 from ocistacks.oci.layer_artifact import read_layer_artifact
@@ -56,6 +56,7 @@ from ocistacks.progress import SilentReporter
 from ocistacks.registry.repository import Repository
 from ocistacks.store.store import Store
 host, tag, store = sys.argv[1:]
+gc.set_threshold(100_000)  # as the command does
 import ocistacks.blob.unpack, requests
 with Repository(host, "sample", environment={}) as registry:
     started = time.perf_counter()
