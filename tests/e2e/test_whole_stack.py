@@ -197,7 +197,7 @@ def published(project, command_line):
     local = ("--local-wheels", "given", "--local-wheels", "wheels")
     command_line.succeed("lock", project, "--no-index", *local)
     command_line.succeed("build", project)
-    told = command_line.succeed("publish", project, "--archive-format", "tar.xz")
+    told = command_line.succeed("publish", project)
     assert told.count("written") == len(FOLDERS)
     return folder / "_artifacts"
 
@@ -210,7 +210,7 @@ def deployed(request, published):
         folder = Path(top) / request.param
         folder.mkdir(parents=True)
         for name in FOLDERS:
-            run("tar", "-xf", published / f"{name}.tar.xz", "-C", folder)
+            run("tar", "-xf", published / f"{name}.tar.zst", "-C", folder)
         run("chmod", "-R", "a-w", folder)
         yield folder
         run("chmod", "-R", "u+w", top)
