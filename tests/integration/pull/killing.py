@@ -43,7 +43,7 @@ def make_layout(folder, *, changed):
         tree = folder / f"tree-{changed}-{target}"
         (tree / "package").mkdir(parents=True)
         source = random.Random(target)
-        for number in range(60):
+        for number in range(90):  # more than are shared without a process for it
             (tree / "package" / f"{number}.py").write_bytes(source.randbytes(2000))
         (tree / "library.so").write_bytes(source.randbytes(900_000))
         (tree / "changed").write_bytes(os.urandom(400_000))
@@ -185,14 +185,20 @@ def require_whole(repository, root):
 
 
 def kill_collections(root, layouts, count):
-    kills = 0
-    for turn in range(count):
-        folder = root / f"collect-{turn}"
+    def prepared(folder):
+        """A store with two versions, of which one is to go."""
         store = Store(folder / "store")
         pull(layouts[1], store, folder / "kept")
         pull(layouts[0], store, folder / "gone")
         shutil.rmtree(folder / "gone")
-        duration = 0.1  # most of it is done in that time
+        return store
+
+    store = prepared(root / "rehearsal")
+    duration = timed(lambda: collect(store))
+    kills = 0
+    for turn in range(count):
+        folder = root / f"collect-{turn}"
+        store = prepared(folder)
         kills += killed(lambda store=store: collect(store), after=random.uniform(0, duration))
         assert not faults(store)
         assert same(folder / "kept", root / "expected")
