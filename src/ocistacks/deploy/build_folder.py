@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ocistacks.deploy.built_tree import built_tree
 from ocistacks.deploy.deployment import (
     Deployment,
     DeploymentOptions,
     read_deployment,
     write_deployment,
 )
-from ocistacks.deploy.layer_trees import built_tree
 from ocistacks.store.targets import record_target
 
 if TYPE_CHECKING:

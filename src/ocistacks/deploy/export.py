@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ocistacks.deploy.built_tree import built_tree
 from ocistacks.deploy.deployment import (
     Deployment,
     DeploymentOptions,
     read_deployment,
     write_deployment,
 )
-from ocistacks.deploy.layer_trees import built_tree
 from ocistacks.deploy.metadata_folder import METADATA_FOLDER, MetadataFolder, refuse_clashes
 from ocistacks.deploy.venvstacks_metadata import (
     OWN_KEY,

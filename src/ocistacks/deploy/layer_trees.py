@@ -12,7 +12,6 @@ from ocistacks.deploy.delta_pull import find_delta, pays, pull_delta
 from ocistacks.deploy.stream_pull import maximum_size, unpack_stream
 from ocistacks.errors import UnsafeContentError
 from ocistacks.files import unwritable
-from ocistacks.oci import annotations as keys
 from ocistacks.oci.remote_toc import toc_place
 from ocistacks.registry.errors import RangeRefusedError
 from ocistacks.registry.source import RangeSource
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ocistacks.blob.toc import Toc
-    from ocistacks.builder.build_stack import BuiltLayer
     from ocistacks.digests import Digest
     from ocistacks.progress import Reporter
     from ocistacks.registry.model import Descriptor
@@ -92,37 +90,6 @@ def ensure_tree(
             except OSError as error:
                 raise unwritable(tree, error) from error
     return LayerTree(path=tree / install_target, fetched=filled.fetched, reused=filled.reused)
-
-
-def built_tree(built: BuiltLayer, store: Store, reporter: Reporter) -> Path:
-    """Return the store's folder with the tree of a layer that was built here.
-
-    Raises:
-        DigestError, UnsafeContentError: the blob in the store is damaged.
-        TargetError: the store cannot be written.
-    """
-    blob, install_target = built.blob, built.plan.request.install_target
-    tree = store.tree_path(blob.digest)
-    if tree.is_dir():
-        return tree / install_target
-    # Not before there is something to unpack: most layers were unpacked before.
-    from ocistacks.oci.assembled_source import AssembledSource
-    from ocistacks.registry.model import Descriptor
-
-    descriptor = Descriptor(
-        media_type=blob.media_type,
-        digest=blob.digest,
-        size=blob.size,
-        annotations={keys.BLOB_UNCOMPRESSED_SIZE: str(blob.uncompressed_size)},
-    )
-    return ensure_tree(
-        store,
-        AssembledSource((), store=store),
-        descriptor,
-        diff_id=blob.diff_id,
-        install_target=install_target,
-        reporter=reporter,
-    ).path
 
 
 def _fill(

@@ -69,6 +69,7 @@ def test_a_build_in_which_nothing_changed_waits_for_no_builder_registry_or_serve
     modules = (
         *("ocistacks.cli.session", "ocistacks.cli.tables", "ocistacks.request.plan"),
         *("ocistacks.builder.build_stack", "ocistacks.builder.wheel_scripts"),
+        "ocistacks.deploy.build_folder",
     )
     code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
