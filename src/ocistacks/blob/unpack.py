@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ocistacks.blob.decompression import decompress
-from ocistacks.blob.pipeline import ByteChannel, Pipeline
+from ocistacks.blob.pipeline import Pipeline
 from ocistacks.blob.tar_header import BLOCK_SIZE
 from ocistacks.blob.tar_reader import TarStream, read_members
 from ocistacks.blob.tree_shape import TreeShape
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from ocistacks.blob.pipeline import ByteChannel
     from ocistacks.blob.tree_shape import TreeEntry
 
 MAXIMUM_ENTRIES: Final = 2_000_000
@@ -114,9 +115,9 @@ class _Unpacking:
         with_diff_id: bool,
     ) -> Unpacked:
         with Pipeline() as pipeline:
-            compressed = pipeline.channel(ByteChannel)
-            to_write = pipeline.channel(ByteChannel)
-            to_digest = pipeline.channel(ByteChannel) if with_diff_id else None
+            compressed = pipeline.channel()
+            to_write = pipeline.channel()
+            to_digest = pipeline.channel() if with_diff_id else None
             outputs = (to_write,) if to_digest is None else (to_write, to_digest)
             pipeline.start(compressed, lambda: self._decompress(compressed, outputs), *outputs)
             if to_digest is not None:
