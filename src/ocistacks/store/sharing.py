@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 
-EXECUTABLE_SUFFIX = ".x"
+_EXECUTABLE_SUFFIX = ".x"
 # What a file system says that takes no more names of one file (65,000 on ext4), or none at all.
 NO_MORE_LINKS = frozenset((errno.EMLINK, errno.EPERM, errno.EXDEV, errno.ENOTSUP))
 _READ_BYTES = 256 << 10
@@ -18,52 +18,15 @@ _READ_BYTES = 256 << 10
 
 def stored_path(root: str, digest: str, *, executable: bool) -> str:
     """Return where below the folder ``root`` the content with that SHA-256 (hexadecimal) lies."""
-    return f"{root}/{digest[:2]}/{digest}{EXECUTABLE_SUFFIX if executable else ''}"
-
-
-def share(path: str, stored: str, temporary: str) -> bool:
-    """Let ``stored`` and ``path``, a complete read-only file in a tree, be one file.
-
-    Returns whether ``stored`` was not there before. Where the file system takes no more names of
-    one file, the tree keeps its own. ``temporary`` is a folder on the same file system.
-
-    Raises:
-        OSError: the store cannot be written.
-    """
-    try:
-        return _share(path, stored, temporary)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(stored), exist_ok=True)  # noqa: PTH103, PTH120 - see above
-        return _share(path, stored, temporary)
-
-
-def _share(path: str, stored: str, temporary: str) -> bool:
-    try:
-        os.link(path, stored)
-    except FileExistsError:
-        _exchange(path, stored, temporary)
-        return False
-    except OSError as error:
-        if error.errno in NO_MORE_LINKS:
-            return False
-        raise
-    return True
-
-
-def _exchange(path: str, stored: str, temporary: str) -> None:
-    """Let ``path`` be the stored file instead of its own copy."""
-    beside = f"{temporary}/{os.urandom(8).hex()}"
-    try:
-        os.link(stored, beside)
-    except OSError as error:
-        if error.errno in NO_MORE_LINKS or isinstance(error, FileNotFoundError):
-            return  # taken away meanwhile, or full: the tree keeps its own
-        raise
-    os.rename(beside, path)  # noqa: PTH104 - see above
+    return f"{root}/{digest[:2]}/{digest}{_EXECUTABLE_SUFFIX if executable else ''}"
 
 
 class Sharer:
-    """Digests files of trees and shares them with the folder ``root`` of a store."""
+    """Digests read-only files of trees and shares them with the folder ``root`` of a store.
+
+    ``temporary`` is a folder on the same file system. Where that takes no more names of one file,
+    the tree keeps its own.
+    """
 
     def __init__(self, root: str, temporary: str) -> None:
         self._root = root
@@ -92,4 +55,32 @@ class Sharer:
         if is_empty:
             return digest, False
         stored = stored_path(self._root, digest, executable=executable)
-        return digest, share(path, stored, self._temporary)
+        try:
+            return digest, self._share(path, stored)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(stored), exist_ok=True)  # noqa: PTH103, PTH120 - see above
+            return digest, self._share(path, stored)
+
+    def _share(self, path: str, stored: str) -> bool:
+        """Let both paths be one file; return whether ``stored`` was not there before."""
+        try:
+            os.link(path, stored)
+        except FileExistsError:
+            self._exchange(path, stored)
+            return False
+        except OSError as error:
+            if error.errno in NO_MORE_LINKS:
+                return False
+            raise
+        return True
+
+    def _exchange(self, path: str, stored: str) -> None:
+        """Let ``path`` be the stored file instead of its own copy."""
+        beside = f"{self._temporary}/{os.urandom(8).hex()}"
+        try:
+            os.link(stored, beside)
+        except OSError as error:
+            if error.errno in NO_MORE_LINKS or isinstance(error, FileNotFoundError):
+                return  # taken away meanwhile, or full: the tree keeps its own
+            raise
+        os.rename(beside, path)  # noqa: PTH104 - see above
