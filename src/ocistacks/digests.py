@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic_core import core_schema
@@ -70,16 +71,12 @@ class Digest(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:  # noqa: ANN401
-        # A pattern and no call of __new__: tables of contents hold many thousand digests.
+        # A pattern and no call of ours: tables of contents hold many thousand digests.
         checked = core_schema.no_info_after_validator_function(
-            cls._checked, core_schema.str_schema(pattern=f"^{_FORM.pattern}$")
+            partial(str.__new__, cls), core_schema.str_schema(pattern=f"^{_FORM.pattern}$")
         )
         return core_schema.custom_error_schema(
             checked,
             custom_error_type="digest",
             custom_error_message=f"{_FAULT} Expected {_EXPECTED}.",
         )
-
-    @classmethod
-    def _checked(cls, text: str) -> Self:
-        return super().__new__(cls, text)

@@ -94,4 +94,4 @@ def _hashed_members(tar: Iterable[bytes]) -> Iterator[TreeEntry]:
         for piece in stream.pieces(member.size):
             hasher.update(piece)
         stream.take(-member.size % BLOCK_SIZE)
-        yield member.with_digest(hasher.hexdigest())
+        yield member._replace(digest=hasher.hexdigest())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from queue import Queue
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 # What waits before a stage; with the size of each this bounds the memory of a pipeline.
 _QUEUE_LENGTH: Final = 6
+
+_Item = TypeVar("_Item")
+_Channel = TypeVar("_Channel", bound="Channel[Any]")
 
 
 class _StoppedError(Exception):
@@ -27,7 +30,7 @@ class Pipeline:
 
     def __init__(self) -> None:
         self._threads: list[threading.Thread] = []
-        self._input: ByteChannel | None = None
+        self._input: Channel[Any] | None = None
         self._errors: dict[int, BaseException] = {}
         self._failed = threading.Event()
 
@@ -36,11 +39,13 @@ class Pipeline:
         """Whether a stage has failed, so that more input would be for nothing."""
         return self._failed.is_set()
 
-    def channel(self) -> ByteChannel:
+    def channel(self, kind: type[_Channel]) -> _Channel:
         """Return a new channel."""
-        return ByteChannel(self._failed)
+        return kind(self._failed)
 
-    def start(self, source: ByteChannel, stage: Callable[[], None], *outputs: ByteChannel) -> None:
+    def start(
+        self, source: Channel[Any], stage: Callable[[], None], *outputs: Channel[Any]
+    ) -> None:
         """Run ``stage``, which reads ``source``; then close ``outputs``.
 
         What the first stage reads is closed when the pipeline is left.
@@ -84,17 +89,17 @@ class Pipeline:
             raise self._errors[min(self._errors)]
 
 
-class ByteChannel:
-    """A bounded queue of buffers, none of which is empty, from one thread to another."""
+class Channel(Generic[_Item]):
+    """A bounded queue from one thread to another."""
 
     def __init__(self, failed: threading.Event) -> None:
-        self._queue: Queue[bytes | None] = Queue(_QUEUE_LENGTH)
+        self._queue: Queue[_Item | None] = Queue(_QUEUE_LENGTH)
         self._failed = failed
         self._ended = False
 
-    def send(self, buffer: bytes) -> None:
-        """Wait for room and add ``buffer``."""
-        self._queue.put(buffer)
+    def send(self, item: _Item) -> None:
+        """Wait for room and add ``item``."""
+        self._queue.put(item)
 
     def close(self) -> None:
         """Tell the reader that nothing follows."""
@@ -105,17 +110,24 @@ class ByteChannel:
         while not self._ended:
             self._ended = self._queue.get() is None
 
-    def read(self, _size: int = -1, /) -> bytes:
-        """Wait for the next buffer, of any size, and return it; an empty one at the end."""
+    def __iter__(self) -> Iterator[_Item]:
+        """Wait for each item; end with the sender."""
+        while (item := self._next()) is not None:
+            yield item
+
+    def _next(self) -> _Item | None:
         if self._ended:
-            return b""
-        buffer = self._queue.get()
-        self._ended = buffer is None
+            return None
+        item = self._queue.get()
+        self._ended = item is None
         if self._failed.is_set():
             raise _StoppedError
-        return buffer or b""
+        return item
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Wait for each buffer; end with the sender."""
-        while buffer := self.read():
-            yield buffer
+
+class ByteChannel(Channel[bytes]):
+    """A channel of buffers, none of which is empty."""
+
+    def read(self, _size: int = -1, /) -> bytes:
+        """Wait for the next buffer, of any size, and return it; an empty one at the end."""
+        return self._next() or b""

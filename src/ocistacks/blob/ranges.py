@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 # Of the bytes that are needed, so many at most may be fetched in vain to save requests.
 _WASTED_PART: Final = 1 / 20
 # Bytes. More would leave connections idle at the end, where one of them still works on a part.
-LARGEST_PART: Final = 8 << 20
+LARGEST_PART: Final = 2 << 20
+_LARGEST_REQUEST: Final = 8 << 20
+# Servers bound the length of a header; a part takes at most some forty characters of it.
+_MOST_PARTS_OF_REQUEST: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,3 +62,18 @@ def plan_parts(files: Sequence[ListedEntry]) -> tuple[BlobPart, ...]:
         BlobPart(start=group[0].start, end=max(file.end for file in group), files=tuple(group))
         for group in groups
     )
+
+
+def plan_requests(parts: Sequence[BlobPart], connections: int) -> tuple[tuple[BlobPart, ...], ...]:
+    """Return the parts in groups, one for a request, so that all connections have their share."""
+    share = min(_LARGEST_REQUEST, sum(part.size for part in parts) // connections)
+    groups: list[list[BlobPart]] = []
+    size = 0
+    for part in parts:
+        if groups and size < share and len(groups[-1]) < _MOST_PARTS_OF_REQUEST:
+            groups[-1].append(part)
+            size += part.size
+        else:
+            groups.append([part])
+            size = part.size
+    return tuple(tuple(group) for group in groups)

@@ -7,6 +7,7 @@ tar's long names and base-256 sizes, because archives that others made hold thos
 from __future__ import annotations
 
 import re
+import zlib
 from typing import TYPE_CHECKING, Final
 
 from ocistacks.blob.tar_header import BLOCK_SIZE
@@ -32,7 +33,8 @@ _MAXIMUM_EXTENSION_SIZE = 64 << 10
 _BASE_256 = 0x80
 _SPECIAL_BITS = 0o7000
 _EXECUTABLE_BIT = 0o100
-_OCTAL = re.compile(rb"[0-7]*")
+_LINKS = frozenset(("hardlink", "symlink"))
+_ADLER_MODULUS = 65521
 _DECIMAL = re.compile(r"[0-9]{1,18}")
 _ZERO_BLOCK = bytes(BLOCK_SIZE)
 
@@ -110,8 +112,10 @@ def read_members(stream: TarStream) -> Iterator[TreeEntry]:
 
 
 def _verify_checksum(block: bytes) -> None:
-    # The checksum's own field counts as eight spaces.
-    if sum(block) - sum(block[148:156]) + 256 != _number(block[148:156]):
+    # The checksum's own field counts as eight spaces. The lower half of an Adler-32 (RFC 1950,
+    # section 9) is one more than the sum of all bytes, modulo 65521, and comes in no time.
+    total = (zlib.adler32(block) & 0xFFFF) - 1 - sum(block[148:156]) + 8 * 0x20
+    if (total - _number(block[148:156])) % _ADLER_MODULUS:
         raise UnsafeContentError(
             "A header in an archive is damaged.",
             where=repr(_text(block[:100])[:100]),
@@ -145,12 +149,12 @@ def _member(block: bytes, flag: bytes, extension: dict[str, str]) -> TreeEntry:
         )
     if kind == "dir":
         name = name.removesuffix("/")
-    link_name = extension.get("linkpath")
+    link_name = extension.get("linkpath") if kind in _LINKS else ""
     return TreeEntry(
         name=name,
         kind=kind,
         size=size,
-        executable=kind == "reg" and bool(mode & _EXECUTABLE_BIT),
+        executable=kind == "reg" and mode & _EXECUTABLE_BIT != 0,
         link_name=_decode(block[157:257]) if link_name is None else link_name,
     )
 
@@ -202,12 +206,13 @@ def _number(field: bytes) -> int:
     """Return a header's number: octal digits, or GNU tar's base 256."""
     if field[0] == _BASE_256:
         return int.from_bytes(field[1:])
-    digits = field.strip(b" \0")
-    if not _OCTAL.fullmatch(digits):
+    digits = field.strip(b" \0") or b"0"
+    # int alone would take signs, spaces and underscores.
+    if not digits.isdigit() or b"8" in digits or b"9" in digits:
         raise UnsafeContentError(
             "A number in an archive's header is damaged.", found=repr(_text(field))
         )
-    return int(digits or b"0", 8)
+    return int(digits, 8)
 
 
 def _decode(field: bytes) -> str:

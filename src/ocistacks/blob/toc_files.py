@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ocistacks.blob.tree_shape import TreeEntry, TreeShape
 from ocistacks.errors import UnsafeContentError
@@ -25,8 +25,7 @@ _SPECIAL_BITS = 0o7000
 _EXECUTABLE_BIT = 0o100
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListedEntry:
+class ListedEntry(NamedTuple):
     """An entry of a table of contents, and the bytes [start, end) of the blob with its content."""
 
     entry: TreeEntry

@@ -12,7 +12,7 @@ from ocistacks.blob.model import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE
 from ocistacks.errors import TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from ocistacks.blob.tree_shape import TreeEntry
@@ -58,17 +58,6 @@ class TreeWriter:
                 os.symlink(entry.link_name, path)  # noqa: PTH211 - Path rewrites ./x
             elif entry.kind == "hardlink":
                 os.link(self._root + entry.link_name, path, follow_symlinks=False)
-        except OSError as error:
-            raise not_written(path, error) from error
-
-    def place(self, entry: TreeEntry, make: Callable[[str], bool]) -> bool:
-        """Let ``make`` make a file at the path that it is given; return what it returns.
-
-        Raises as ``write`` does.
-        """
-        path = self._root + entry.name
-        try:
-            return make(path)
         except OSError as error:
             raise not_written(path, error) from error
 

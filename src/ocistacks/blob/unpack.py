@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ocistacks.blob.batches import Batch, ReadEntry, batched, read_batches
 from ocistacks.blob.decompression import decompress
-from ocistacks.blob.pipeline import Pipeline
+from ocistacks.blob.freed_memory import keep_freed_memory
+from ocistacks.blob.pipeline import ByteChannel, Channel, Pipeline
 from ocistacks.blob.tar_header import BLOCK_SIZE
 from ocistacks.blob.tar_reader import TarStream, read_members
 from ocistacks.blob.tree_shape import TreeShape
-from ocistacks.blob.tree_writer import TreeWriter, empty_folder
+from ocistacks.blob.tree_writer import TreeWriter, empty_folder, not_written
 from ocistacks.digests import Digest
 from ocistacks.errors import TargetError, UnsafeContentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from ocistacks.blob.pipeline import ByteChannel
+    from ocistacks.blob.batches import Item
     from ocistacks.blob.tree_shape import TreeEntry
 
 MAXIMUM_ENTRIES: Final = 2_000_000
@@ -29,11 +32,12 @@ _SMALL_BLOB_SIZE: Final = 1 << 20
 class FileKeeper(Protocol):
     """Takes part in files that were written, so that they are there once for all trees."""
 
-    def add(self, path: str, *, size: int, executable: bool) -> None:
-        """Take the complete file at ``path``, of ``size`` bytes; raise TargetError on failure."""
+    def keep(self, path: str, digest: str, *, executable: bool) -> None:
+        """Share the complete file at ``path``; ``digest`` is its SHA-256 (hexadecimal).
 
-    def finish(self) -> list[str]:
-        """Return the SHA-256 (hexadecimal) of each file, in order; raise TargetError on failure."""
+        Raises:
+            OSError: the file cannot be shared.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +81,7 @@ def unpack_blob(
     ``source`` raises. Then the destination is empty again.
     """
     _require_empty(destination)
+    keep_freed_memory()
     unpacking = _Unpacking(destination, media_type, maximum_size, maximum_entries, keeper)
     try:
         return unpacking.run(source, on_progress, with_diff_id=with_diff_id)
@@ -115,11 +120,13 @@ class _Unpacking:
         with_diff_id: bool,
     ) -> Unpacked:
         with Pipeline() as pipeline:
-            compressed = pipeline.channel()
-            to_write = pipeline.channel()
-            to_digest = pipeline.channel() if with_diff_id else None
-            outputs = (to_write,) if to_digest is None else (to_write, to_digest)
-            pipeline.start(compressed, lambda: self._decompress(compressed, outputs), *outputs)
+            compressed = pipeline.channel(ByteChannel)
+            to_write = pipeline.channel(Channel[Batch])
+            to_digest = pipeline.channel(ByteChannel) if with_diff_id else None
+            outputs = [to_write] if to_digest is None else [to_write, to_digest]
+            pipeline.start(
+                compressed, lambda: self._read(compressed, to_write, to_digest), *outputs
+            )
             if to_digest is not None:
                 pipeline.start(to_digest, lambda: self._digest(to_digest))
             pipeline.start(to_write, lambda: self._write(to_write))
@@ -150,39 +157,82 @@ class _Unpacking:
                 expected=f"at most {self._maximum_size} bytes when decompressed",
             )
 
-    def _decompress(self, compressed: ByteChannel, outputs: Iterable[ByteChannel]) -> None:
+    def _read(
+        self,
+        compressed: ByteChannel,
+        to_write: Channel[Batch],
+        to_digest: ByteChannel | None,
+    ) -> None:
+        stream = TarStream(self._decompressed(compressed, to_digest))
+        for batch in batched(self._items(stream)):
+            to_write.send(batch)
+
+    def _decompressed(
+        self, compressed: ByteChannel, to_digest: ByteChannel | None
+    ) -> Iterator[bytes]:
         for buffer in decompress(compressed, self._media_type, maximum_size=self._maximum_size):
             self._tar_size += len(buffer)
-            for output in outputs:
-                output.send(buffer)
+            if to_digest is not None:
+                to_digest.send(buffer)
+            yield buffer
 
-    def _digest(self, buffers: ByteChannel) -> None:
-        self._diff_id = Digest.of_chunks(buffers)
-
-    def _write(self, buffers: ByteChannel) -> None:
-        keeper = self._keeper
-        writer = TreeWriter(self._destination, read_only=keeper is not None)
-        stream = TarStream(buffers)
-        written: list[TreeEntry] = []
+    def _items(self, stream: TarStream) -> Iterator[Item]:
         for member in read_members(stream):
             if self._shape.count >= self._maximum_entries:
                 raise UnsafeContentError(
                     "An archive holds too many entries.",
                     expected=f"at most {self._maximum_entries}",
                 )
-            writer.make_folders(self._shape.take(member))
-            writer.write(member, stream.pieces(member.size))
+            yield ReadEntry(member, self._shape.take(member))
+            yield from stream.pieces(member.size)
             stream.take(-member.size % BLOCK_SIZE)
-            if keeper is not None:
-                written.append(member)
-                if member.kind == "reg":
-                    path = f"{self._destination}/{member.name}"
-                    keeper.add(path, size=member.size, executable=member.executable)
-        if keeper is not None:
-            digests = iter(keeper.finish())
-            self._entries = tuple(
-                each.with_digest(next(digests)) if each.kind == "reg" else each for each in written
-            )
+
+    def _digest(self, buffers: ByteChannel) -> None:
+        self._diff_id = Digest.of_chunks(buffers)
+
+    def _write(self, batches: Channel[Batch]) -> None:
+        keeper = self._keeper
+        writer = TreeWriter(self._destination, read_only=keeper is not None)
+        written: list[TreeEntry] = []
+        for (entry, folders), content in read_batches(batches):
+            writer.make_folders(folders)
+            if keeper is None:
+                writer.write(entry, content)
+            else:
+                written.append(self._keep(entry, content, writer, keeper))
+        self._entries = tuple(written)
+
+    def _keep(
+        self,
+        entry: TreeEntry,
+        content: Iterable[memoryview],
+        writer: TreeWriter,
+        keeper: FileKeeper,
+    ) -> TreeEntry:
+        """Write an entry, and hand it to the keeper; return it with its digest.
+
+        Each piece is digested when it is written. A thread of its own for that would take turns
+        with this one after every small file, and take longer.
+        """
+        if entry.kind != "reg":
+            writer.write(entry)
+            return entry
+        hasher = hashlib.sha256()
+        writer.write(entry, _digested(content, hasher))
+        digest = hasher.hexdigest()
+        path = f"{self._destination}/{entry.name}"
+        if entry.size:  # of empty files there is nothing to save, and every package has many
+            try:
+                keeper.keep(path, digest, executable=entry.executable)
+            except OSError as error:
+                raise not_written(path, error) from error
+        return entry._replace(digest=digest)
+
+
+def _digested(content: Iterable[memoryview], hasher: hashlib._Hash) -> Iterator[memoryview]:
+    for piece in content:
+        hasher.update(piece)
+        yield piece
 
 
 def _require_empty(destination: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ocistacks.blob.decompression import decompress
 from ocistacks.blob.model import MEDIA_TYPE_TAR_ZSTD
+from ocistacks.blob.ranges import plan_requests
 from ocistacks.deploy.parallel import in_parallel
 from ocistacks.errors import DigestError, UnsafeContentError
 from ocistacks.files import unwritable
@@ -46,20 +47,30 @@ def fetch_files(
         UnsafeContentError: the blob's bytes are damaged, or places overlap.
     """
 
-    def fetch(part: BlobPart) -> int:
-        return retried(lambda: _fetch_part(source, blob, part, files, task))
+    def fetch(request: Sequence[BlobPart]) -> None:
+        waiting = list(request)
+        retried(lambda: _fetch_parts(source, blob, waiting, files, task))
 
-    return sum(in_parallel(fetch, parts, threads=_CONNECTIONS))
+    in_parallel(fetch, plan_requests(parts, _CONNECTIONS), threads=_CONNECTIONS)
+    return sum(part.size for part in parts)
 
 
-def _fetch_part(
-    source: RangeSource, blob: Descriptor, part: BlobPart, files: FileStore, task: Task
-) -> int:
-    with source.open_part(blob, part.start, part.size) as chunks:
-        stream = _PartStream(chunks, part.start, task)
-        for listed in part.files:
-            _write_file(stream, listed, files, where=_file_name(blob, listed))
-    return part.size
+def _fetch_parts(
+    source: RangeSource,
+    blob: Descriptor,
+    waiting: list[BlobPart],
+    files: FileStore,
+    task: Task,
+) -> None:
+    """Bring the files of parts into the store, and take the parts that are done off the list."""
+    places = [(part.start, part.size) for part in waiting]
+    with source.open_parts(blob, places) as opened:
+        for chunks in opened:
+            stream = _PartStream(chunks, waiting[0].start, task)
+            for listed in waiting[0].files:
+                _write_file(stream, listed, files, where=_file_name(blob, listed))
+            stream.finish()
+            del waiting[0]
 
 
 def _file_name(blob: Descriptor, listed: ListedEntry) -> str:
@@ -74,7 +85,7 @@ def _write_file(stream: _PartStream, listed: ListedEntry, files: FileStore, *, w
     with files.new_file() as temporary:
         stream.go_to(listed.start, listed.end, where=where)
         try:
-            with open(temporary, "wb") as output:  # noqa: PTH123 - a text
+            with open(temporary, "xb") as output:  # noqa: PTH123 - a text
                 for buffer in decompress(stream, MEDIA_TYPE_TAR_ZSTD, maximum_size=entry.size):
                     hasher.update(buffer)
                     size += len(buffer)
@@ -130,6 +141,11 @@ class _PartStream:
         self._view = self._view[len(taken) :]
         self._position += len(taken)
         return bytes(taken)
+
+    def finish(self) -> None:
+        """Take what is left of the part."""
+        for chunk in self._chunks:
+            self._task.advance(len(chunk))
 
     def __iter__(self) -> Iterator[bytes]:
         while buffer := self.read():

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocistacks.blob.model import MEDIA_TYPE_TAR_ZSTD
-from ocistacks.deploy.delta_pull import find_delta, pays, pull_delta
+from ocistacks.blob.tree_writer import empty_folder
+from ocistacks.deploy.delta_pull import DeltaPull
 from ocistacks.deploy.stream_pull import maximum_size, unpack_stream
 from ocistacks.errors import UnsafeContentError
 from ocistacks.files import unwritable
-from ocistacks.oci.remote_toc import toc_place
+from ocistacks.oci.remote_toc import read_remote_toc, toc_place
 from ocistacks.registry.errors import RangeRefusedError
 from ocistacks.registry.source import RangeSource
 
@@ -112,21 +113,28 @@ def _fill(
         and not store.files.is_empty()
     ):
         try:
-            delta = find_delta(source, blob, store.files, maximum_size=maximum_size(blob))
-            if delta is not None:
-                fetched, toc = delta.toc_size, delta.toc
-            if delta is not None and pays(delta, blob):
-                label = f"pull {install_target}"
-                fetched += pull_delta(
-                    source, blob, delta, destination, store.files, label=label, reporter=reporter
+            toc = read_remote_toc(source, blob)
+            fetched = place.part.size
+            if toc is not None:
+                delta = DeltaPull(
+                    blob,
+                    toc,
+                    destination,
+                    store.files,
+                    content_end=place.content_end,
+                    maximum_size=maximum_size(blob),
                 )
-                return _Filled(
-                    install_target=delta.tree.install_target,
-                    fetched=fetched,
-                    reused=max(0, blob.size - fetched),
-                )
+                if delta.pays:
+                    label = f"pull {install_target}"
+                    fetched += delta.fetch(source, label=label, reporter=reporter)
+                    return _Filled(
+                        install_target=delta.install_target,
+                        fetched=fetched,
+                        reused=max(0, blob.size - fetched),
+                    )
         except RangeRefusedError:
-            pass  # the whole blob, then
+            pass
+        empty_folder(destination)  # the whole blob, then
     target, received = unpack_stream(
         store,
         source,

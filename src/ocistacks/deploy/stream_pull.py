@@ -8,10 +8,10 @@ from ocistacks.blob.toc_capture import TocCapture
 from ocistacks.blob.toc_files import require_same_entries
 from ocistacks.blob.tree_writer import empty_folder
 from ocistacks.blob.unpack import unpack_blob
-from ocistacks.deploy.store_keeper import StoreKeeper
 from ocistacks.errors import DigestError, UnsafeContentError
 from ocistacks.oci import annotations as keys
 from ocistacks.registry.source import file_chunks, verified_chunks
+from ocistacks.store.sharing import StoreKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,7 +61,7 @@ def unpack_stream(
     keeper = StoreKeeper(store.files)
     capture = TocCapture(place) if place is not None and toc is None else None
     try:
-        with keeper, reporter.task(label, total=blob.size) as task:
+        with reporter.task(label, total=blob.size) as task:
 
             def unpack(chunks: Iterable[bytes]) -> Unpacked:
                 return unpack_blob(

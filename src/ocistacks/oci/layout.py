@@ -13,7 +13,7 @@ under a lock.
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock
@@ -40,7 +40,7 @@ from ocistacks.registry.source import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -179,6 +179,20 @@ class ImageLayout:
             raise wrong_bytes(str(path), f"{found} bytes", f"{descriptor.size} bytes")
         what = f"A part of the blob {descriptor.digest} cannot be read."
         yield exactly(file_part(path, start, size), size, where=str(path), what=what)
+
+    @contextmanager
+    def open_parts(
+        self, descriptor: Descriptor, places: Sequence[tuple[int, int]]
+    ) -> Iterator[Iterator[Iterator[bytes]]]:
+        """Open parts of a blob; their bytes are not verified (see ``RangeSource``)."""
+
+        def parts() -> Generator[Iterator[bytes]]:
+            for start, size in places:
+                with self.open_part(descriptor, start, size) as part:
+                    yield part
+
+        with closing(parts()) as opened:
+            yield opened
 
     def has_blob(self, digest: Digest) -> bool:
         """Whether the blob is there already."""

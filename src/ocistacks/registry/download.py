@@ -90,7 +90,7 @@ class Download:
         start = self._received
         if start and self._has_ranges and start < self._blob.size:
             size = self._blob.size - start
-            request = Request(verb="GET", url=self._url, headers=range_headers(start, size))
+            request = Request(verb="GET", url=self._url, headers=range_headers((start, size)))
             response = self._send(request, (PARTIAL_CONTENT, *WITHOUT_RANGES))
             if response.status_code == PARTIAL_CONTENT:
                 check_part_answer(response, self._blob, start, size, self._what)

@@ -17,12 +17,25 @@ if TYPE_CHECKING:
 PARTIAL_CONTENT = 206
 WITHOUT_RANGES = (200, 416, 501)
 """The statuses that say: not this range, or none at all."""
+WITHOUT_SEVERAL_RANGES = (*WITHOUT_RANGES, 400)
+"""The statuses that say: not so many ranges."""
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
 
 
-def range_headers(start: int, size: int) -> dict[str, str]:
-    """Return the headers that ask for ``size`` bytes from byte ``start`` on, as they are stored."""
-    return {"Accept-Encoding": "identity", "Range": f"bytes={start}-{start + size - 1}"}
+def range_headers(*places: tuple[int, int]) -> dict[str, str]:
+    """Return the headers that ask for parts, (start, size) in bytes, of a blob as it is stored."""
+    ranges = ",".join(f"{start}-{start + size - 1}" for start, size in places)
+    return {"Accept-Encoding": "identity", "Range": f"bytes={ranges}"}
+
+
+def is_range(told: str, start: int, size: int, descriptor: Descriptor) -> bool:
+    """Whether a Content-Range tells of just that part of a blob."""
+    match = _CONTENT_RANGE.fullmatch(told)
+    return (
+        match is not None
+        and (int(match[1]), int(match[2])) == (start, start + size - 1)
+        and match[3] in {"*", str(descriptor.size)}
+    )
 
 
 def check_part_answer(
@@ -46,13 +59,7 @@ def check_part_answer(
         )
     told = response.headers.get("Content-Range", "")
     length = response.headers.get("Content-Length", str(size))
-    match = _CONTENT_RANGE.fullmatch(told)
-    is_exact = (
-        match is not None
-        and (int(match[1]), int(match[2])) == (start, last)
-        and match[3] in {"*", str(descriptor.size)}
-    )
-    if is_exact and length == str(size):
+    if is_range(told, start, size, descriptor) and length == str(size):
         return
     raise TransferError(
         what,

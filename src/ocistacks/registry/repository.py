@@ -5,7 +5,7 @@ Blobs stream: no more than a few chunks of one are in memory at a time.
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
@@ -14,10 +14,13 @@ from ocistacks.errors import DigestError, OcistacksError, TransferError
 from ocistacks.redaction import without_secrets
 from ocistacks.registry import media_types
 from ocistacks.registry.download import Download, received_chunks
+from ocistacks.registry.errors import RangeRefusedError
 from ocistacks.registry.model import LARGEST_DOCUMENT_BYTES, Descriptor, bound_document
+from ocistacks.registry.multipart import read_parts
 from ocistacks.registry.parts import (
     PARTIAL_CONTENT,
     WITHOUT_RANGES,
+    WITHOUT_SEVERAL_RANGES,
     check_part_answer,
     range_headers,
 )
@@ -34,7 +37,7 @@ from ocistacks.registry.transport import Request, Transport
 from ocistacks.registry.upload import Uploader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -57,6 +60,7 @@ class Repository:
         self._transport = Transport(host, repository, environment=environment, insecure=insecure)
         self._uploader = Uploader(self._transport, self.has_blob)
         self._name = f"{host}/{repository}"
+        self._gives_several = True  # parts in one answer, until it does not
         self._referrers = RegistryReferrers(self._transport, self._name)
 
     def __enter__(self) -> Self:
@@ -114,12 +118,43 @@ class Repository:
         bound_part(descriptor, start, size)
         what = f"A part of the blob {descriptor.digest} cannot be read."
         url = self._transport.url(f"blobs/{descriptor.digest}")
-        request = Request(verb="GET", url=url, headers=range_headers(start, size))
+        request = Request(verb="GET", url=url, headers=range_headers((start, size)))
         expected = (PARTIAL_CONTENT, *WITHOUT_RANGES)
         with self._transport.send(request, what=what, expected=expected) as response:
             check_part_answer(response, descriptor, start, size, what)
             where = f"GET {without_secrets(url)}"
             yield exactly(received_chunks(response, url, what), size, where=where, what=what)
+
+    @contextmanager
+    def open_parts(
+        self, descriptor: Descriptor, places: Sequence[tuple[int, int]]
+    ) -> Iterator[Iterator[Iterator[bytes]]]:
+        """Open parts of a blob; their bytes are not verified (see ``RangeSource``)."""
+        with closing(self._parts(descriptor, places)) as parts:
+            yield parts
+
+    def _parts(
+        self, descriptor: Descriptor, places: Sequence[tuple[int, int]]
+    ) -> Generator[Iterator[bytes]]:
+        """Yield parts from one answer, from more where the server has one part an answer."""
+        given = 0
+        if self._gives_several and len(places) > 1:
+            for start, size in places:
+                bound_part(descriptor, start, size)
+            what = f"Parts of the blob {descriptor.digest} cannot be read."
+            url = self._transport.url(f"blobs/{descriptor.digest}")
+            request = Request(verb="GET", url=url, headers=range_headers(*places))
+            expected = (PARTIAL_CONTENT, *WITHOUT_SEVERAL_RANGES)
+            try:
+                with self._transport.send(request, what=what, expected=expected) as response:
+                    for part in read_parts(response, descriptor, places, what):
+                        given += 1
+                        yield part
+            except RangeRefusedError:
+                self._gives_several = False
+        for start, size in places[given:]:
+            with self.open_part(descriptor, start, size) as part:
+                yield part
 
     def find_blob(self, digest: Digest) -> Descriptor:
         """Return the descriptor of a blob that is known by its digest alone.

@@ -14,7 +14,7 @@ from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, TransferError, UnsafeContentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -86,6 +86,15 @@ class RangeSource(Protocol):
         digest of the part. What is promised is their number. Raises NotFoundError,
         RangeRefusedError where only the whole blob can be had, TransferError for another range,
         TemporaryError where the connection breaks, UnsafeContentError for a part outside the blob.
+        """
+
+    def open_parts(
+        self, descriptor: Descriptor, places: Sequence[tuple[int, int]]
+    ) -> AbstractContextManager[Iterator[Iterator[bytes]]]:
+        """Open parts, (start, size) in bytes, that come behind each other, with few requests.
+
+        Each part is given as its chunks, which have to be taken before the next part is. For all
+        else, including what is raised, see ``open_part``.
         """
 
 

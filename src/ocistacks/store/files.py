@@ -9,14 +9,13 @@ that what is there is right, whatever became of the layer that brought it.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-import tempfile
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from ocistacks.files import unwritable
-from ocistacks.store.sharing import NO_MORE_LINKS, stored_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 
 READ_ONLY_MODE: Final = 0o444
 READ_ONLY_EXECUTABLE_MODE: Final = 0o555
+_EXECUTABLE_SUFFIX: Final = ".x"
+# What a file system says that takes no more names of one file (65,000 on ext4), or none at all.
+_NO_MORE_LINKS: Final = frozenset((errno.EMLINK, errno.EPERM, errno.EXDEV, errno.ENOTSUP))
 
 
 class FileStore:
@@ -42,7 +44,7 @@ class FileStore:
 
         A text, because a Path for each file of a layer would take longer than linking it.
         """
-        return stored_path(self._folder, digest, executable=executable)
+        return f"{self._folder}/{digest[:2]}/{digest}{_EXECUTABLE_SUFFIX if executable else ''}"
 
     def has(self, digest: str, *, executable: bool) -> bool:
         """Whether the content is there; where only its other mode is, it is copied from that."""
@@ -52,7 +54,7 @@ class FileStore:
         other = self.path(digest, executable=not executable)
         try:
             with open(other, "rb") as stream, self.new_file() as temporary:  # noqa: PTH123 - see path
-                with open(temporary, "wb") as copy:  # noqa: PTH123 - see path
+                with open(temporary, "xb") as copy:  # noqa: PTH123 - see path
                     shutil.copyfileobj(stream, copy)
                 self.adopt(temporary, digest, executable=executable)
         except FileNotFoundError:
@@ -66,16 +68,8 @@ class FileStore:
 
     @contextmanager
     def new_file(self) -> Iterator[str]:
-        """Give the path of a file to fill; ``adopt`` it, or it vanishes on exit.
-
-        Raises:
-            TargetError: the store cannot be written.
-        """
-        try:
-            descriptor, name = tempfile.mkstemp(dir=self.temporary)
-            os.close(descriptor)
-        except OSError as error:
-            raise unwritable(self.temporary, error) from error
+        """Give the path of a file to make; ``adopt`` it, or it vanishes on exit."""
+        name = self._new_name()
         try:
             yield name
         finally:
@@ -97,6 +91,23 @@ class FileStore:
         except OSError as error:
             raise unwritable(self.root, error) from error
 
+    def share(self, path: str, digest: str, *, executable: bool) -> bool:
+        """Let the store and ``path``, a complete read-only file in a tree, be one file.
+
+        Returns whether the store did not have the content before. Where the file system takes no
+        more names of one file, the tree keeps its own.
+
+        Raises:
+            OSError: the store cannot be written.
+        """
+        stored = self.path(digest, executable=executable)
+        try:
+            return self._share(path, stored)
+        except FileNotFoundError:
+            with suppress(FileExistsError):
+                os.mkdir(os.path.dirname(stored))  # noqa: PTH102, PTH120 - see path
+            return self._share(path, stored)
+
     def link(self, digest: str, target: str, *, executable: bool) -> bool:
         """Give the content the name ``target``; False where the store does not have it.
 
@@ -109,7 +120,7 @@ class FileStore:
         except FileNotFoundError:
             return False
         except OSError as error:
-            if error.errno not in NO_MORE_LINKS:
+            if error.errno not in _NO_MORE_LINKS:
                 raise
             shutil.copy2(stored, target)
         return True
@@ -120,6 +131,32 @@ class FileStore:
             with suppress(FileNotFoundError):
                 if os.stat(path).st_nlink == 1:  # noqa: PTH116 - see path
                     os.unlink(path)  # noqa: PTH108 - see path
+
+    def _new_name(self) -> str:
+        return f"{self.temporary}/{os.urandom(8).hex()}"
+
+    def _share(self, path: str, stored: str) -> bool:
+        try:
+            os.link(path, stored)
+        except FileExistsError:
+            self._exchange(path, stored)
+            return False
+        except OSError as error:
+            if error.errno in _NO_MORE_LINKS:
+                return False
+            raise
+        return True
+
+    def _exchange(self, path: str, stored: str) -> None:
+        """Let ``path`` be the stored file instead of its own copy."""
+        beside = self._new_name()
+        try:
+            os.link(stored, beside)
+        except OSError as error:
+            if error.errno in _NO_MORE_LINKS or isinstance(error, FileNotFoundError):
+                return  # taken away meanwhile, or full: the tree keeps its own
+            raise
+        os.rename(beside, path)  # noqa: PTH104 - see path
 
 
 def _mode(*, executable: bool) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import struct
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import zstandard
 
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, TransferError, UnsafeContentError
-from ocistacks.registry.errors import RangeRefusedError
+from ocistacks.registry.errors import RangeRefusedError, TemporaryError
 from ocistacks.registry.model import Descriptor
 from ocistacks.store.store import Store
 
@@ -36,6 +37,20 @@ class Source:
         return self.repository.open_blob(descriptor)
 
     def open_part(self, descriptor, start, size):
+        self.take(size)
+        return self.repository.open_part(descriptor, start, size)
+
+    @contextmanager
+    def open_parts(self, descriptor, places):
+        def counted(parts):
+            for (_start, size), part in zip(places, parts, strict=True):
+                self.take(size)
+                yield part
+
+        with self.repository.open_parts(descriptor, places) as parts:
+            yield counted(parts)
+
+    def take(self, size):
         if not self.ranges:
             message = "no ranges here"
             raise RangeRefusedError(message)
@@ -45,7 +60,6 @@ class Source:
                 message = "the connection broke"
                 raise TransferError(message)
         self.parts += size
-        return self.repository.open_part(descriptor, start, size)
 
 
 @pytest.fixture
@@ -149,28 +163,55 @@ def test_what_came_before_a_cut_is_not_fetched_again(
     assert again.whole == 0
 
 
+def test_after_a_cut_the_same_run_asks_for_the_rest(
+    tree, pack, push, pull, repository, contents, monkeypatch
+):
+    monkeypatch.setattr("ocistacks.registry.retry.PAUSES_SECONDS", (0.01,))
+    pull(push(pack(tree)))
+    for name in ("alpha/library.so", "zeta.so"):
+        (tree / name).write_bytes(os.urandom(400_000))
+    layer = push(pack(tree))
+
+    class Breaking(Source):
+        def take(self, size):
+            if self.parts > 400_000 and not self.whole:
+                self.whole = 1
+                message = "the connection broke"
+                raise TemporaryError(message)
+            super().take(size)
+
+    source = Breaking(repository)
+    pulled = pull(layer, source)
+
+    assert contents(pulled.path) == contents(tree)
+    assert source.whole == 1
+    assert 800_000 < source.parts == pulled.fetched < 800_000 + SMALL
+
+
 def test_a_file_that_vanishes_from_the_store_is_fetched(
     tree, pack, push, pull, store, source, contents
 ):
     pull(push(pack(tree)), source)
     library = tree / "alpha" / "library.so"
-    (tree / "beta" / "module1.py").write_text("changed")
+    library.write_bytes(os.urandom(library.stat().st_size))
     layer = push(pack(tree))
     link = store.files.link
-    gone = []
+    asked = []
 
     def link_what_somebody_removes(digest, target, *, executable):
-        if target.endswith("alpha/library.so") and not gone:
-            gone.append(store.files.path(digest, executable=executable))
-            Path(gone[0]).unlink()
+        if target.endswith("alpha/library.so"):
+            asked.append(store.files.path(digest, executable=executable))
+            if len(asked) == 2:  # after it was fetched, and before it is linked
+                Path(asked[0]).unlink()
         return link(digest, target, executable=executable)
 
     store.files.link = link_what_somebody_removes
     pulled = pull(layer, source)
 
-    assert gone
+    assert len(asked) == 3
     assert contents(pulled.path) == contents(tree)
-    assert library.stat().st_size < pulled.fetched < library.stat().st_size + SMALL
+    size = 2 * library.stat().st_size
+    assert size < pulled.fetched < size + SMALL
 
 
 def edited(layer, tmp_path, old, new):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocistacks.blob.ranges import LARGEST_PART, plan_parts
+from ocistacks.blob.ranges import LARGEST_PART, BlobPart, plan_parts, plan_requests
 from ocistacks.blob.toc_files import ListedEntry
 from ocistacks.blob.tree_shape import TreeEntry
 
@@ -40,3 +40,27 @@ def test_parts(files: list[tuple[int, int]], expected: list[tuple[int, int]]) ->
 
     assert [(part.start, part.end) for part in parts] == expected
     assert sorted((f.start, f.end) for part in parts for f in part.files) == sorted(files)
+
+
+def part(start: int, size: int) -> BlobPart:
+    return BlobPart(start=start, end=start + size, files=())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param([10], [1], id="one part"),
+        pytest.param([10] * 8, [2, 2, 2, 2], id="a share for each connection"),
+        pytest.param([1, 1, 1, 100, 1], [4, 1], id="the large one ends its request"),
+        pytest.param([1] * 1000, [100] * 10, id="no header without end"),
+        pytest.param([LARGEST_PART] * 40, [4] * 10, id="no request without end"),
+    ],
+)
+def test_requests(sizes: list[int], expected: list[int]) -> None:
+    parts = [part(1000 * number, size) for number, size in enumerate(sizes)]
+
+    requests = plan_requests(parts, connections=4)
+
+    assert [len(request) for request in requests] == expected
+    assert [each for request in requests for each in request] == parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,10 +104,10 @@ def table(*entries: dict[str, Any]) -> Toc:
 
 FOUND = TreeEntry(name="app/file", kind="reg", size=7, executable=True, digest=DIGEST.hex)
 DIFFERENT = {
-    "name": replace(FOUND, name="app/x"),
-    "size": replace(FOUND, size=8),
-    "mode": replace(FOUND, executable=False),
-    "content": replace(FOUND, digest="0" * 64),
+    "name": FOUND._replace(name="app/x"),
+    "size": FOUND._replace(size=8),
+    "mode": FOUND._replace(executable=False),
+    "content": FOUND._replace(digest="0" * 64),
     "kind": TreeEntry(name="app/file", kind="symlink", link_name="x"),
 }
 

@@ -15,6 +15,8 @@ from ocistacks.blob.unpack import unpack_blob
 from ocistacks.digests import Digest
 from ocistacks.errors import TargetError, UnsafeContentError
 
+EMPTY = hashlib.sha256(b"").hexdigest()
+
 
 def unpack(content, destination, media_type=MEDIA_TYPE_TAR_ZSTD, step=10_000, **options):
     chunks = (content[at : at + step] for at in range(0, len(content), step))
@@ -76,13 +78,11 @@ class Written:
     def __init__(self):
         self.kept = {}
 
-    def add(self, path, *, size, executable):
+    def keep(self, path, digest, *, executable):
         content = Path(path).read_bytes()
-        assert len(content) == size
-        self.kept[path] = (hashlib.sha256(content).hexdigest(), executable)
-
-    def finish(self):
-        return [digest for digest, _ in self.kept.values()]
+        assert content
+        assert hashlib.sha256(content).hexdigest() == digest
+        self.kept[path] = (digest, executable)
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o777])
@@ -97,25 +97,34 @@ def test_a_keeper_gets_every_file_complete_and_read_only(sample, pack, destinati
     assert {
         os.path.relpath(path, destination / "app"): digest
         for path, (digest, _) in keeper.kept.items()
-    } == {name: what[2] for name, what in tree_of(sample).items() if what[0] == "file"}
+    } == {
+        name: what[2]
+        for name, what in tree_of(sample).items()
+        if what[0] == "file" and what[2] != EMPTY
+    }
     for path, (_, executable) in keeper.kept.items():
         assert Path(path).stat().st_mode & 0o7777 == (0o555 if executable else 0o444)
     assert len(unpacked.entries) == unpacked.file_count == blob.file_count
-    assert {f"{destination}/{e.name}": e.digest for e in unpacked.entries if e.kind == "reg"} == {
+    files = {f"{destination}/{e.name}": e.digest for e in unpacked.entries if e.kind == "reg"}
+    assert {path: digest for path, digest in files.items() if digest != EMPTY} == {
         path: digest for path, (digest, _) in keeper.kept.items()
     }
 
 
-@pytest.mark.parametrize("moment", ["add", "finish"])
-def test_a_keeper_that_fails_stops_the_unpacking(sample, pack, destination, moment):
-    def fail(*_arguments, **_named):
-        raise TargetError("full")
+def test_a_keeper_that_fails_stops_the_unpacking(sample, pack, destination):
+    class Full(Written):
+        def keep(self, path, digest, *, executable):
+            if len(self.kept) == 3:
+                raise OSError(28, "No space left on device")
+            super().keep(path, digest, executable=executable)
 
-    keeper = Written()
-    setattr(keeper, moment, fail)
+    keeper = Full()
     blob, content = pack(sample)
-    with pytest.raises(TargetError, match="full"):
+    with pytest.raises(TargetError) as caught:
         unpack(content, destination, blob.media_type, keeper=keeper)
+    assert caught.value.what == "An entry of a layer cannot be written."
+    assert caught.value.found == "No space left on device"
+    assert caught.value.hint == "make room, then run the command again"
     assert list(destination.iterdir()) == []
 
 

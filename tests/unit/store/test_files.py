@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ocistacks.store.sharing import Sharer
+from ocistacks.store.sharing import StoreKeeper
 from ocistacks.store.store import Store
 
 if TYPE_CHECKING:
@@ -32,10 +32,7 @@ def written(files: FileStore) -> Path:
 
 
 def share(files: FileStore, path: Path, *, executable: bool = False) -> bool:
-    sharer = Sharer(str(files.root), str(files.temporary))
-    digest, is_new = sharer.take_in(str(path), executable=executable)
-    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
-    return is_new
+    return files.share(str(path), DIGEST, executable=executable)
 
 
 def test_a_shared_file_is_the_stored_one(files: FileStore, written: Path) -> None:
@@ -57,27 +54,6 @@ def test_a_second_file_with_the_content_becomes_the_first(files: FileStore, writ
 
     assert second.samefile(written)
     assert sorted(path.name for path in written.parent.iterdir()) == ["second", "written"]
-
-
-@pytest.mark.parametrize("size", [1, (256 << 10) - 1, 256 << 10, (256 << 10) + 1, 3 << 20])
-def test_files_of_any_size_are_digested(files: FileStore, written: Path, size: int) -> None:
-    written.chmod(0o644)
-    written.write_bytes(b"x" * size)
-    assert share(files, written)
-
-
-def test_an_empty_file_is_not_shared(files: FileStore, written: Path) -> None:
-    written.chmod(0o644)
-    written.write_bytes(b"")
-    assert not share(files, written)
-    assert files.is_empty()
-
-
-def test_a_link_is_not_followed(files: FileStore, written: Path) -> None:
-    link = written.with_name("link")
-    link.symlink_to(written)
-    with pytest.raises(OSError, match="symbolic links"):
-        share(files, link)
 
 
 def test_modes_are_apart(files: FileStore, written: Path, tmp_path: Path) -> None:
@@ -108,3 +84,27 @@ def test_only_what_no_tree_uses_is_discarded(files: FileStore, written: Path) ->
     written.unlink()
     files.discard([stored])
     assert not Path(stored).exists()
+
+
+def test_a_keeper_takes_back_what_only_its_tree_brought(files: FileStore, written: Path) -> None:
+    other = hashlib.sha256(b"other").hexdigest()
+    share(files, written)
+    keeper = StoreKeeper(files)
+    paths = {name: written.with_name(name) for name in ("again", "new", "staying")}
+    for path, content in zip(paths.values(), (CONTENT, b"new", b"other"), strict=True):
+        path.write_bytes(content)
+        path.chmod(0o444)
+        keeper.keep(str(path), hashlib.sha256(content).hexdigest(), executable=False)
+    assert paths["again"].samefile(written)
+    paths["again"].unlink()
+    paths["new"].unlink()
+
+    keeper.take_back()
+
+    assert {path.name for path in files.root.glob("??/*")} == {DIGEST, other}
+
+
+def test_a_store_that_cannot_be_written_is_told(files: FileStore, written: Path) -> None:
+    (files.root / DIGEST[:2]).write_bytes(b"a file where the store wants a folder")
+    with pytest.raises(NotADirectoryError):
+        share(files, written)
