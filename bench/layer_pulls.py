@@ -16,18 +16,16 @@ import argparse
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
+from contenders import Contender, show
 from served_registry import served
 from uv import find_uv_bin
 
@@ -40,7 +38,7 @@ from ocistacks.registry.repository import Repository
 from ocistacks.registry.source import file_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 TARGET = "framework-sample"
 VERSIONS = {
@@ -77,17 +75,6 @@ started = time.perf_counter()
 client.pull(target=f"{host}/sample:{tag}", outdir=folder)
 print(time.perf_counter() - started)
 """
-
-
-@dataclass
-class Contender:
-    """``run`` gives the seconds that one pull took, and the bytes that it fetched."""
-
-    name: str
-    run: Callable[[], tuple[float, int]]
-    seconds: list[float] = field(default_factory=list)
-    ratios: list[float] = field(default_factory=list)
-    fetched: int = 0
 
 
 @dataclass(frozen=True)
@@ -191,20 +178,6 @@ def push(folder: Path, host: str, tag: str) -> tuple[Digest, int]:
     return blob.digest, blob.size
 
 
-def show(bench: Bench, contenders: list[Contender], rounds: int) -> None:
-    table = Table(title=f"A blob of {bench.sizes['new'] / 1e6:.1f} MB, {rounds} rounds")
-    for column in ("what", "seconds", "ratio", "MB fetched"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    for one in contenders:
-        table.add_row(
-            one.name,
-            f"{statistics.median(one.seconds):.2f}",
-            f"{statistics.median(one.ratios):.2f}",
-            f"{one.fetched / 1e6:.2f}",
-        )
-    Console().print(table)
-
-
 def changed_size(folder: Path) -> int:
     """Return the size of a blob with nothing but the files that are new in the new version."""
     old, new = folder / "tree-old", folder / "tree-new"
@@ -244,16 +217,15 @@ def main() -> None:
                 Contender("ocistacks, the layer in the store", bench.again),
             ]
             for _ in range(options.rounds):
-                results = [contender.run() for contender in contenders]
-                for contender, (seconds, fetched) in zip(contenders, results, strict=True):
-                    contender.seconds.append(seconds)
-                    contender.ratios.append(seconds / results[0][0])
-                    contender.fetched = fetched
-            show(bench, contenders, options.rounds)
+                reference = contenders[0].race()
+                for contender in contenders[1:]:
+                    contender.race(reference)
+            title = f"A blob of {bench.sizes['new'] / 1e6:.1f} MB, {options.rounds} rounds"
+            show(title, contenders, number="MB fetched", unit=1e6)
             changed = changed_size(folder)
     print(f"a blob of the changed files alone: {changed / 1e6:.2f} MB")
     if options.json:
-        print(json.dumps({each.name: each.fetched for each in contenders}))
+        print(json.dumps({each.name: each.number for each in contenders}))
 
 
 if __name__ == "__main__":

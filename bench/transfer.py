@@ -3,10 +3,11 @@
     python bench/transfer.py [--rounds N] [--megabytes N] [--folder DIR]
 
 A registry (Debian's docker-registry) is started on the loopback for it. Each round pushes and
-pulls once with each contender, in turn, so that a change of the machine's load meets them all;
-the table shows medians, ratios to curl of the same round, and peak memory. curl hashes nothing;
-ocistacks checks the SHA-256 of every byte, both ways. DIR should be on tmpfs, lest the disk be
-what is measured; it holds the blob five times.
+pulls once with each contender, in turn, so that a change of the machine's load meets them all. The
+registry is emptied before each push: with a blob that it has it takes half as long again. The table
+shows medians, ratios to curl of the same round, and peak memory. curl hashes nothing; ocistacks
+checks the SHA-256 of every byte, both ways. DIR should be on tmpfs, lest the disk be what is
+measured; it holds the blob five times.
 """
 
 from __future__ import annotations
@@ -15,23 +16,17 @@ import argparse
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
+from contenders import Contender, show
 from served_registry import served
 
 from ocistacks.digests import Digest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 OURS = """
 import resource, sys, time
@@ -59,17 +54,6 @@ with Repository(host, repository, environment={}) as registry:
     elapsed = time.perf_counter() - started
 print(elapsed, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
-
-
-@dataclass
-class Contender:
-    """``run`` gives the seconds that one transfer took and its peak memory in kilobytes."""
-
-    name: str
-    run: Callable[[], tuple[float, int]]
-    seconds: list[float] = field(default_factory=list)
-    ratios: list[float] = field(default_factory=list)
-    peak: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,7 +88,7 @@ class Bench:
         return time.perf_counter() - started, peak
 
     def forget(self) -> None:
-        """Remove the blob from the registry, so that the next push sends it."""
+        """Remove the blob from the registry, which takes one that it has in another way."""
         shutil.rmtree(self.folder / "registry" / "docker")
 
     def _curl(self, *arguments: object) -> int:
@@ -122,31 +106,6 @@ def make_blob(path: Path, megabytes: int) -> None:
     with path.open("wb") as stream:
         for _ in range(megabytes):
             stream.write(os.urandom(1_000_000))
-
-
-def run_rounds(bench: Bench, pairs: list[tuple[Contender, Contender]], rounds: int) -> None:
-    for _ in range(rounds):
-        for reference, ours in pairs:
-            results = [contender.run() for contender in (reference, ours)]
-            for contender, (seconds, peak) in zip((reference, ours), results, strict=True):
-                contender.seconds.append(seconds)
-                contender.ratios.append(seconds / results[0][0])
-                contender.peak = max(contender.peak, peak)
-        bench.forget()
-
-
-def show(title: str, contenders: list[Contender]) -> None:
-    table = Table(title=title)
-    for column in ("what", "seconds", "ratio", "peak MB"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    for one in contenders:
-        table.add_row(
-            one.name,
-            f"{statistics.median(one.seconds):.2f}",
-            f"{statistics.median(one.ratios):.2f}",
-            f"{one.peak / 1000:.0f}",
-        )
-    Console().print(table)
 
 
 def main() -> None:
@@ -170,8 +129,17 @@ def main() -> None:
                 Contender("curl GET", bench.curl_pull),
                 Contender("ocistacks pull", lambda: bench.ours("pull", pulled)),
             )
-            run_rounds(bench, [push, pull], options.rounds)
-    show(f"{options.megabytes} MB, {options.rounds} rounds", [*push, *pull])
+            for _ in range(options.rounds):
+                times: list[float] = []
+                for pushing, pulling in zip(push, pull, strict=True):
+                    references = times or (None, None)
+                    times = [
+                        one.race(reference)
+                        for one, reference in zip((pushing, pulling), references, strict=True)
+                    ]
+                    bench.forget()
+    title = f"{options.megabytes} MB, {options.rounds} rounds"
+    show(title, [*push, *pull], number="peak MB", unit=1000)
 
 
 if __name__ == "__main__":
