@@ -137,7 +137,9 @@ class SharedEngine:
             subprocess.run(command, stdout=output, stderr=output, check=True)
         deadline = time.monotonic() + START_SECONDS
         while not _answers("docker", {"DOCKER_HOST": address}):
-            assert time.monotonic() < deadline, log.read_text()
+            words = log.read_text()
+            assert time.monotonic() < deadline, words
+            assert "failed to start" not in words, words  # the engine's last words
             time.sleep(0.2)
         return address
 

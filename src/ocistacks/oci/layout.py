@@ -4,7 +4,6 @@
     index.json              what has a tag: org.opencontainers.image.ref.name; and, without one,
                             what refers to another object by its subject, as oras writes it
     blobs/sha256/HEX        everything, by digest
-    .partial/HEX            what a run that broke off had of a large blob, for the next one
 
 Several processes may write to one layout: objects appear by rename, and index.json is changed
 under a lock.
@@ -13,55 +12,41 @@ under a lock.
 from __future__ import annotations
 
 import json
-from contextlib import closing, contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock
 
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, NotFoundError, TargetError, TransferError
-from ocistacks.files import atomic_file, link_or_copy, unwritable
+from ocistacks.files import atomic_file, unwritable
 from ocistacks.oci import annotations as keys
+from ocistacks.oci.layout_blobs import LayoutBlobs, missing
 from ocistacks.registry import media_types
 from ocistacks.registry.model import Descriptor, Index, Manifest, bound_document, read_kind
-from ocistacks.registry.partial import write_over_runs
 from ocistacks.registry.reference import DEFAULT_TAG
 from ocistacks.registry.referrers import Referrer, of_type, referrers_tag, with_entries
-from ocistacks.registry.source import (
-    CHUNK_BYTES,
-    ResumableContent,
-    bound_part,
-    exactly,
-    file_chunks,
-    file_part,
-    verified_chunks,
-    verified_document,
-    wrong_bytes,
-)
+from ocistacks.registry.source import verified_document
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Sequence
     from pathlib import Path
-
-    from ocistacks.registry.source import Content
 
 _MARKER_FILE: Final = "oci-layout"
 _MARKER: Final = b'{"imageLayoutVersion":"1.0.0"}'
 _INDEX_FILE: Final = "index.json"
 _LOCK_FILE: Final = ".index.json.lock"
-_PARTIAL_FOLDER: Final = ".partial"
 _OWN_FILES: Final = (_MARKER_FILE, _INDEX_FILE)
 _EMPTY_INDEX: Final = Index(media_type=media_types.IMAGE_INDEX, manifests=())
 
 
-class ImageLayout:
+class ImageLayout(LayoutBlobs):
     """One image layout."""
 
     proves_parts = False
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self._subjects: dict[Digest, Digest | None] = {}
 
     @classmethod
@@ -121,10 +106,6 @@ class ImageLayout:
         layout._refuse_strangers()
         return layout
 
-    def blob_path(self, digest: Digest) -> Path:
-        """Return where the object of that digest lies, or would lie."""
-        return self.folder / "blobs" / "sha256" / digest.hex
-
     def tags(self) -> dict[str, Descriptor]:
         """Return what is tagged."""
         entries = ((entry.annotation(keys.REFERENCE_NAME), entry) for entry in self._entries())
@@ -159,79 +140,9 @@ class ImageLayout:
         content = self._read(path, f"The image layout lacks {descriptor.digest}.")
         return verified_document(content, descriptor, str(path))
 
-    @contextmanager
-    def open_blob(self, descriptor: Descriptor) -> Iterator[Iterator[bytes]]:
-        """Open a blob as chunks, verified while they stream (see ``ObjectSource``)."""
-        path = self.blob_path(descriptor.digest)
-        if not path.is_file():
-            raise _missing(f"The image layout lacks {descriptor.digest}.", path)
-        yield verified_chunks(file_chunks(path), descriptor, str(path))
-
-    @contextmanager
-    def open_part(self, descriptor: Descriptor, start: int, size: int) -> Iterator[Iterator[bytes]]:
-        """Open a part of a blob; its bytes are not verified (see ``RangeSource``)."""
-        bound_part(descriptor, start, size)
-        path = self.blob_path(descriptor.digest)
-        if not path.is_file():
-            raise _missing(f"The image layout lacks {descriptor.digest}.", path)
-        found = path.stat().st_size
-        if found != descriptor.size:
-            raise wrong_bytes(str(path), f"{found} bytes", f"{descriptor.size} bytes")
-        what = f"A part of the blob {descriptor.digest} cannot be read."
-        yield exactly(file_part(path, start, size), size, where=str(path), what=what)
-
-    @contextmanager
-    def open_parts(
-        self, descriptor: Descriptor, places: Sequence[tuple[int, int]]
-    ) -> Iterator[Iterator[Iterator[bytes]]]:
-        """Open parts of a blob; their bytes are not verified (see ``RangeSource``)."""
-
-        def parts() -> Generator[Iterator[bytes]]:
-            for start, size in places:
-                with self.open_part(descriptor, start, size) as part:
-                    yield part
-
-        with closing(parts()) as opened:
-            yield opened
-
-    def has_blob(self, digest: Digest) -> bool:
-        """Whether the blob is there already."""
-        return self.blob_path(digest).is_file()
-
     def has_manifest(self, digest: Digest) -> bool:
         """Whether the manifest or index is there already."""
         return self.has_blob(digest)
-
-    def write_blob(self, descriptor: Descriptor, content: Content) -> None:
-        """Write a blob (see ``ObjectSink``)."""
-        if self.has_blob(descriptor.digest):
-            return
-        if descriptor.size > CHUNK_BYTES and isinstance(content, ResumableContent):
-            self._write_over_runs(descriptor, content)
-            return
-        with content() as chunks, atomic_file(self.blob_path(descriptor.digest)) as stream:
-            for chunk in chunks:
-                stream.write(chunk)
-
-    def write_blob_file(self, descriptor: Descriptor, path: Path) -> None:
-        """Write a blob as a hard link to a verified file, as a copy on another file system.
-
-        Raises:
-            DigestError: the file has another size (bytes) than the descriptor says.
-            TargetError: the layout cannot be written.
-        """
-        if self.has_blob(descriptor.digest):
-            return
-        size = path.stat().st_size
-        if size != descriptor.size:
-            raise DigestError(
-                "A file in the store has another size than its layer.",
-                where=str(path),
-                found=f"{size} bytes",
-                expected=f"{descriptor.size} bytes",
-                hint="remove the file and build the layer again",
-            )
-        link_or_copy(path, self.blob_path(descriptor.digest))
 
     def write_manifest(self, content: bytes, media_type: str, tag: str | None) -> None:
         """Write a manifest or index, and let ``tag`` name it alone."""
@@ -255,17 +166,6 @@ class ImageLayout:
         """Return False: a layout has no other repositories beside it."""
         del digest, from_repository
         return False
-
-    def _write_over_runs(self, descriptor: Descriptor, content: ResumableContent) -> None:
-        folder = self.folder / _PARTIAL_FOLDER
-
-        def opened(have: Path | None) -> AbstractContextManager[Iterator[bytes]]:
-            return content() if have is None else content.after(have)
-
-        target = self.blob_path(descriptor.digest)
-        write_over_runs(folder / descriptor.digest.hex, target, opened, mode=0o644)
-        with suppress(OSError):  # another file is on its way there
-            folder.rmdir()
 
     def referrers(
         self, subject: Digest, artifact_type: str | None = None
@@ -364,16 +264,8 @@ class ImageLayout:
             bound_document(path.stat().st_size, where=str(path))
             return path.read_bytes()
         except OSError as error:
-            raise _missing(what, path) from error
+            raise missing(what, path) from error
 
     def _write(self, path: Path, content: bytes) -> None:
         with atomic_file(path) as stream:
             stream.write(content)
-
-
-def _missing(what: str, path: Path) -> NotFoundError:
-    return NotFoundError(
-        what,
-        where=str(path),
-        hint="the layout is not complete: publish or copy the stack into it again",
-    )
