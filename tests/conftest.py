@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +17,8 @@ from xdist.scheduler import LoadScopeScheduling
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
+_ROOT = Path(__file__).parents[1]
 _START_SECONDS = 20.0
 _CONFIGURATION = """\
 version: 0.1
@@ -31,6 +33,25 @@ storage:
     rootdirectory: {root}
 http:
   addr: 127.0.0.1:{port}
+"""
+
+# The nproc and nofile limits are what an engine inside a container may still give.
+_CONTAINERS_CONFIGURATION = """\
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+# By default all storages of a user share this folder, and a reset of one confuses the others.
+tmp_dir = "{folder}/tmp"
+"""
+_STORAGE_CONFIGURATION = """\
+[storage]
+driver = "overlay"
+graphroot = "{folder}/root"
+runroot = "{folder}/run"
 """
 
 # What takes longest, in the order in which it should begin. The first two compile a Python each;
@@ -68,6 +89,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _folder(nodeid: str) -> str:
     return nodeid.partition("::")[0].rpartition("/")[0]
+
+
+@pytest.fixture(scope="session")
+def test_cache() -> Path:
+    """A folder that stays between runs: compiling Python takes minutes."""
+    folder = Path(os.environ.get("OCISTACKS_TEST_CACHE", _ROOT / ".cache" / "tests"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def podman_settings() -> Callable[[Path], dict[str, str]]:
+    """A function that gives the environment in which podman keeps all that is its in a folder."""
+
+    def write(folder: Path) -> dict[str, str]:
+        settings, storage = folder / "containers.conf", folder / "storage.conf"
+        settings.write_text(_CONTAINERS_CONFIGURATION.format(folder=folder))
+        storage.write_text(_STORAGE_CONFIGURATION.format(folder=folder))
+        without_engine = {key: text for key, text in os.environ.items() if key != "CONTAINER_HOST"}
+        return {
+            **without_engine,
+            "CONTAINERS_CONF": str(settings),
+            "CONTAINERS_STORAGE_CONF": str(storage),
+        }
+
+    return write
 
 
 @pytest.fixture(scope="session")

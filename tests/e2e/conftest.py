@@ -46,12 +46,29 @@ class CommandLine:
         return finished.returncode, message
 
 
-@pytest.fixture(scope="session")
-def test_cache():
-    """A folder that stays between runs: compiling Python takes minutes."""
-    folder = Path(os.environ.get("OCISTACKS_TEST_CACHE", ROOT / ".cache" / "tests"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+SMALL_SPEC = """
+[[runtimes]]
+name = "main"
+python_implementation = "cpython@3.13.5"
+requirements = []
+
+[[applications]]
+name = "small"
+runtime = "main"
+requirements = []
+launch_module = "small.py"
+"""
+
+
+@pytest.fixture
+def small_spec(tmp_path, command_line):
+    """A locked stack of one file, which is another each time; nothing else needs to be fetched."""
+    spec = tmp_path / "small" / "venvstacks.toml"
+    spec.parent.mkdir()
+    spec.write_text(SMALL_SPEC)
+    (spec.parent / "small.py").write_text(f"print({str(spec.parent)!r})\n")
+    command_line.succeed("lock", spec)
+    return spec
 
 
 @pytest.fixture(scope="session")

@@ -5,29 +5,13 @@ import shutil
 
 import pytest
 
-SPEC = """
-[[runtimes]]
-name = "main"
-python_implementation = "cpython@3.13.5"
-requirements = []
-
-[[applications]]
-name = "small"
-runtime = "main"
-requirements = []
-launch_module = "small.py"
-"""
-
 
 @pytest.fixture
-def small(tmp_path, command_line):
-    """A locked stack whose application alone is not built yet: its text is another each time."""
-    (tmp_path / "venvstacks.toml").write_text(SPEC)
-    (tmp_path / "small.py").write_text(f"print({str(tmp_path)!r})\n")
-    command_line.succeed("lock", tmp_path / "venvstacks.toml")
-    command_line.succeed("build", tmp_path / "venvstacks.toml", "--include", "main")
-    shutil.rmtree(tmp_path / "_build")
-    return tmp_path / "venvstacks.toml"
+def small(small_spec, command_line):
+    """A locked stack whose application alone is not built yet."""
+    command_line.succeed("build", small_spec, "--include", "main")
+    shutil.rmtree(small_spec.parent / "_build")
+    return small_spec
 
 
 def digests(table):

@@ -30,25 +30,6 @@ from ocistacks.store.store import Store
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
 
-# The nproc and nofile limits are what an engine inside a container may still give.
-CONTAINERS_CONFIGURATION = """\
-[containers]
-default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
-
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-# By default all storages of a user share this folder, and a reset of one confuses the others.
-tmp_dir = "{folder}/tmp"
-"""
-STORAGE_CONFIGURATION = """\
-[storage]
-driver = "overlay"
-graphroot = "{folder}/root"
-runroot = "{folder}/run"
-"""
-
 
 def required(program, package):
     """Return a program's path; a machine without it is told what to install."""
@@ -65,14 +46,6 @@ def image_options():
         return ImageOptions(base_image=base_image, environment=environment, say=lambda _line: None)
 
     return options
-
-
-@pytest.fixture(scope="session")
-def test_cache():
-    """A folder that stays between runs."""
-    folder = Path(os.environ.get("OCISTACKS_TEST_CACHE", ROOT / ".cache" / "tests"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -170,23 +143,13 @@ def _answers(docker, environment):
 
 
 @pytest.fixture(scope="session")
-def podman_environment(test_cache):
+def podman_environment(test_cache, podman_settings):
     """The environment in which podman, and our podman builder, use a storage of their own."""
     required("podman", "podman")
     required("runc", "runc")
     folder = test_cache / "podman"
     folder.mkdir(exist_ok=True)
-    settings = folder / "containers.conf"
-    settings.write_text(CONTAINERS_CONFIGURATION.format(folder=folder))
-    storage = folder / "storage.conf"
-    storage.write_text(STORAGE_CONFIGURATION.format(folder=folder))
-    without_engine = {key: value for key, value in os.environ.items() if key != "CONTAINER_HOST"}
-    environment = {
-        **without_engine,
-        "CONTAINERS_CONF": str(settings),
-        "CONTAINERS_STORAGE_CONF": str(storage),
-    }
-    yield environment
+    yield podman_settings(folder)
     # The storage stays; what podman leaves mounted there does not.
     _unmount_below(folder)
 

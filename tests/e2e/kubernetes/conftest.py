@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import http.server
-import os
 import shutil
 import subprocess
 import tempfile
@@ -103,38 +102,12 @@ def layers_only(command_line, registry, spec):
     return stack
 
 
-CONTAINERS_CONFIGURATION = """\
-[containers]
-default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
-
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-tmp_dir = "{folder}/tmp"
-"""
-STORAGE_CONFIGURATION = """\
-[storage]
-driver = "overlay"
-graphroot = "{folder}/root"
-runroot = "{folder}/run"
-"""
-
-
 @pytest.fixture(scope="session")
-def podman_environment():
+def podman_environment(podman_settings):
     """The environment in which podman, also as our builder, has a storage of its own."""
     # Not pytest's own folder: podman refuses a run root of more than fifty characters.
     folder = Path(tempfile.mkdtemp(prefix="ocistacks-kube-"))
-    settings, storage = folder / "containers.conf", folder / "storage.conf"
-    settings.write_text(CONTAINERS_CONFIGURATION.format(folder=folder))
-    storage.write_text(STORAGE_CONFIGURATION.format(folder=folder))
-    without_engine = {key: value for key, value in os.environ.items() if key != "CONTAINER_HOST"}
-    environment = {
-        **without_engine,
-        "CONTAINERS_CONF": str(settings),
-        "CONTAINERS_STORAGE_CONF": str(storage),
-    }
+    environment = podman_settings(folder)
     yield environment
     for words in (("pod", "rm", "--all", "--force"), ("rmi", "--all", "--force")):
         run("podman", *words, env=environment)

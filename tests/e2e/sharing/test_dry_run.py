@@ -5,30 +5,12 @@ import urllib.request
 
 import pytest
 
-SPEC = """
-[[runtimes]]
-name = "main"
-python_implementation = "cpython@3.13.5"
-requirements = []
-
-[[applications]]
-name = "small"
-runtime = "main"
-requirements = []
-launch_module = "small.py"
-"""
-
 
 @pytest.fixture
-def small(tmp_path, command_line):
+def small(small_spec, command_line):
     """A locked and built stack, whose application is another each time."""
-    spec = tmp_path / "small" / "venvstacks.toml"
-    spec.parent.mkdir()
-    spec.write_text(SPEC)
-    (spec.parent / "small.py").write_text(f"print({str(tmp_path)!r})\n")
-    command_line.succeed("lock", spec)
-    command_line.succeed("build", spec)
-    return spec
+    command_line.succeed("build", small_spec)
+    return small_spec
 
 
 def tags(registry, repository):
