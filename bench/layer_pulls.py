@@ -1,13 +1,14 @@
 """Pull a framework's layer with ocistacks and with what others use, side by side.
 
-    python bench/layer_pulls.py [--rounds N] [--folder DIR]
+    python bench/layer_pulls.py [--rounds N] [--folder DIR] [--rate RATE]
 
 Two versions of a framework (scikit-learn and pandas, one of which is another release in the second)
 are installed with uv, packed, and pushed to docker-registry on the loopback. Each round
 runs every contender once, in turn; the table shows medians, ratios to the first contender of the
 same round, and the bytes of blobs that went over the wire. Each contender is a process of its own;
 ocistacks' times are whole processes, too, without the start of Python and its imports. DIR should
-be on tmpfs, lest the disk be what is measured.
+be on tmpfs, lest the disk be what is measured. RATE (tc(8), "1gbit") is that of the network between
+the registry and those who pull; it needs root, and no other traffic suffers from it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from contenders import Contender, show
 from served_registry import served
@@ -142,12 +143,18 @@ class Bench:
         ).stdout
 
 
-def push(folder: Path, host: str, tag: str) -> tuple[Digest, int]:
-    """Install a version, pack it, push its layer artifact; return the blob's digest and size."""
-    tree, packed = folder / f"tree-{tag}", folder / "blob"
+def install(folder: Path, tag: str) -> Path:
+    """Install a version and return its tree."""
+    tree = folder / f"tree-{tag}"
     uv = [find_uv_bin(), "pip", "install", "-q", "--target", str(tree), "--no-compile-bytecode"]
     subprocess.run([*uv, "--python-version", "3.13", *VERSIONS[tag]], check=True)
     (tree / ".lock").unlink(missing_ok=True)
+    return tree
+
+
+def push(folder: Path, host: str, tag: str) -> tuple[Digest, int]:
+    """Install a version, pack it, push its layer artifact; return the blob's digest and size."""
+    tree, packed = install(folder, tag), folder / "blob"
     with packed.open("wb") as output:
         blob = pack_tree(tree, TARGET, output)
     description = LayerDescription(
@@ -192,12 +199,27 @@ def changed_size(folder: Path) -> int:
         return pack_tree(changed, TARGET, output).size
 
 
+def begin_again_with_rate(rate: str) -> NoReturn:
+    """Run this script in a network of its own, whose loopback has that rate."""
+    with tempfile.TemporaryDirectory() as name:
+        for tag in VERSIONS:
+            install(Path(name), tag)  # into uv's cache: the network goes nowhere
+    limit = f"tc qdisc add dev lo root tbf rate {rate} burst 1mb latency 50ms"
+    script = f'ip link set lo up && {limit} && exec "$@"'
+    command = ["unshare", "--net", "sh", "-c", script, "sh", sys.executable, *sys.argv, "--rate="]
+    os.environ["UV_OFFLINE"] = "1"
+    os.execvp(command[0], command)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--folder", type=Path, default=Path("/dev/shm"))
     parser.add_argument("--json", action="store_true", help="print the bytes fetched as JSON, too")
+    parser.add_argument("--rate", help="of the network, such as 1gbit")
     options = parser.parse_args()
+    if options.rate:
+        begin_again_with_rate(options.rate)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         with served(folder) as host:
