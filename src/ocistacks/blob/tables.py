@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import zstandard
 from fastcrc import crc64
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 _LEVEL: Final = 1
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _PlacedChunk:
+class _PlacedChunk(NamedTuple):
     """A chunk, its hexadecimal SHA-256, and the bytes of the blob that its frame takes."""
 
     chunk: Chunk
@@ -74,7 +72,7 @@ class Tables:
             if piece.chunk:
                 start, position = position, position + next(sizes)
                 digest, checksum = next(digests)
-                placed = _PlacedChunk(chunk=piece.chunk, digest=digest, start=start, end=position)
+                placed = _PlacedChunk(piece.chunk, digest, start, position)
                 content = packed.content[next(contents)]
                 if piece.chunk.size == piece.chunk.entry.size:
                     self._add_file(placed, checksum)

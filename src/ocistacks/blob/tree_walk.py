@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ocistacks.blob.model import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, SYMLINK_MODE
 from ocistacks.blob.names import name_fault, symlink_fault
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
 Kind = Literal["dir", "reg", "symlink"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """One folder, file or symbolic link as it is stored.
+class Entry(NamedTuple):
+    """One folder, file or symbolic link as it is stored; a tuple, because trees have many.
 
     ``name`` is the path in the archive, with a trailing ``/`` for a folder; ``path`` is where a
     file's content is read; ``size`` is in bytes and 0 for what is no file.
