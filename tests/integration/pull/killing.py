@@ -43,7 +43,7 @@ def make_layout(folder, *, changed):
         tree = folder / f"tree-{changed}-{target}"
         (tree / "package").mkdir(parents=True)
         source = random.Random(target)
-        for number in range(90):  # more than are shared without a process for it
+        for number in range(90):
             (tree / "package" / f"{number}.py").write_bytes(source.randbytes(2000))
         (tree / "library.so").write_bytes(source.randbytes(900_000))
         (tree / "changed").write_bytes(os.urandom(400_000))
@@ -139,8 +139,12 @@ def timed(work):
 
 def kill_pulls(root, layouts, count):
     """Pull into stores that are empty, and into those that have the other version."""
-    whole = Store(root / "whole")
-    duration = timed(lambda: pull(layouts[1], whole, root / "expected"))
+    whole, changed = Store(root / "whole"), Store(root / "changed")
+    pull(layouts[0], changed, root / "old")
+    durations = (
+        timed(lambda: pull(layouts[1], whole, root / "expected")),
+        timed(lambda: pull(layouts[1], changed, root / "again")),
+    )
     kills = 0
     for turn in range(count):
         folder = root / f"pull-{turn}"
@@ -149,7 +153,7 @@ def kill_pulls(root, layouts, count):
             pull(layouts[0], store, folder / "old")
         kills += killed(
             lambda store=store, folder=folder: pull(layouts[1], store, folder / "target"),
-            after=random.uniform(0, duration),
+            after=random.uniform(0, durations[turn % 2]),
         )
         assert not faults(store)
         pull(layouts[1], store, folder / "target")
@@ -193,8 +197,8 @@ def kill_collections(root, layouts, count):
         shutil.rmtree(folder / "gone")
         return store
 
-    store = prepared(root / "rehearsal")
-    duration = timed(lambda: collect(store))
+    stores = [prepared(root / f"rehearsal-{number}") for number in range(3)]
+    duration = min(timed(lambda store=store: collect(store)) for store in stores)
     kills = 0
     for turn in range(count):
         folder = root / f"collect-{turn}"
