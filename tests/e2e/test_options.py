@@ -82,6 +82,31 @@ def test_an_export_may_be_some_layers_with_what_they_stand_on(small, command_lin
     assert python.parents[1].joinpath("pyvenv.cfg").stat().st_mode & 0o200
 
 
+ABOVE = """
+[[frameworks]]
+name = "tools"
+runtime = "main"
+requirements = ["packaging==24.2"]
+
+[[applications]]
+name = "above"
+frameworks = ["tools"]
+requirements = ["packaging"]
+launch_module = "small.py"
+"""
+
+
+def test_a_build_locks_what_uses_a_package_that_changed_below(small_spec, command_line):
+    small_spec.write_text(small_spec.read_text() + ABOVE)
+    lock = small_spec.parent / "requirements" / "app-above" / "pylock.app-above.toml"
+    command_line.succeed("lock", small_spec)
+    assert 'version = "24.2"' in lock.read_text()
+    small_spec.write_text(small_spec.read_text().replace("24.2", "25.0"))
+    command_line.succeed("build", small_spec, "--include", "framework-tools", "--lock")
+    command_line.succeed("build", small_spec, "--lock-if-needed")
+    assert 'version = "25.0"' in lock.read_text()
+
+
 def test_quiet_leaves_results_alone(small, command_line):
     command_line.succeed("build", small)
     for arguments in (("-q", "build", small), ("build", "-q", small)):

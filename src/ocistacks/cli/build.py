@@ -74,7 +74,7 @@ def build(
         selection = session.select(wish)
         if session.show(selection, status):
             return
-        if session.stale(selection.to_lock) or selection.to_reset:
+        if lock_if_needed or session.stale(selection.to_lock) or selection.to_reset:
             from ocistacks.cli.locking import lock_selected
 
             lock_selected(session, selection, locking, clean=clean)

@@ -94,12 +94,13 @@ def _parsed(key: str, text: str) -> object:
 
 def _refusal(fault: Fault, origins: Mapping[str, str]) -> UsageError:
     """Return the error of a value that did not come from the file alone."""
-    key = str(fault.path[0]) if fault.path else ""
-    where = origins.get(key) or ", ".join(origins.values())
+    # The one fault that is of no single setting names those that it is of.
+    keys = [str(fault.path[0])] if fault.path else [key for key in origins if key in fault.problem]
+    where = ", ".join(origins[key] for key in keys if key in origins)
     return UsageError(
         f"A setting makes no sense: {fault.problem}.",
-        where=where,
-        found=fault.found or shown(key),
+        where=where or None,
+        found=fault.found or shown("".join(keys[:1])),
         expected=fault.allowed,
         hint=f"did you mean {fault.nearest!r}?" if fault.nearest else fault.hint,
     )

@@ -79,7 +79,8 @@ def assemble_tree(
     _refuse_reserved(request, contents)
     if request.kind is LayerKind.RUNTIME and request.python.digest is not None:
         report("unpack Python")
-        unpack_python(material(request.python.digest), tree)
+        archive = material(request.python.digest)
+        unpack_python(archive, tree, interpreter=layout.versioned_interpreter)
         name_interpreter(tree, request)
         _remove_tools(tree, layout)
     tree.mkdir(exist_ok=True)

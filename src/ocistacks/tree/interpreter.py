@@ -50,5 +50,5 @@ def interpreter_for(
         folder = tree
     else:
         folder = work / "python"
-        unpack_python(material(archive), folder)
+        unpack_python(material(archive), folder, interpreter=f"bin/python{minor}")
     return Interpreter(path=folder / "bin" / f"python{minor}", minor=minor)

@@ -22,7 +22,8 @@ class TreeLayout:
     ``library`` is the folder of all Python code; ``headers`` has a folder for each package that
     brings some; ``shared_libraries`` is where layers above look for such. ``script_suffix`` is what
     the file of an entry point has after its name. ``interpreters`` are the names of a runtime's
-    interpreter, the plainest first; ``environment_interpreters`` are those in a layer above one.
+    interpreter, the plainest first; ``versioned_interpreter`` tells Pythons apart, where one does;
+    ``environment_interpreters`` are those in a layer above one.
     """
 
     library: str
@@ -32,6 +33,7 @@ class TreeLayout:
     headers: str
     shared_libraries: str
     interpreters: tuple[str, ...]
+    versioned_interpreter: str
     environment_interpreters: tuple[str, ...]
 
 
@@ -46,6 +48,7 @@ def tree_layout(platform: Platform, python_minor: str) -> TreeLayout:
             headers=f"Include/site/python{python_minor}",
             shared_libraries="Library/bin",
             interpreters=("python.exe", "pythonw.exe"),
+            versioned_interpreter="python.exe",
             environment_interpreters=("Scripts/python.exe", "Scripts/pythonw.exe"),
         )
     interpreters = ("bin/python", "bin/python3", f"bin/python{python_minor}")
@@ -57,5 +60,6 @@ def tree_layout(platform: Platform, python_minor: str) -> TreeLayout:
         headers=f"include/site/python{python_minor}",
         shared_libraries=LINKS_FOLDER,
         interpreters=interpreters,
+        versioned_interpreter=interpreters[-1],
         environment_interpreters=interpreters,
     )

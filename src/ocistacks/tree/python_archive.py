@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ocistacks.blob.model import MEDIA_TYPE_TAR_GZIP, MEDIA_TYPE_TAR_ZSTD
 from ocistacks.blob.unpack import unpack_blob
-from ocistacks.errors import UnsafeContentError
+from ocistacks.errors import BuildError, UnsafeContentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,10 +18,13 @@ _CHUNK_BYTES = 1 << 20
 _LARGEST_UNPACKED_BYTES = 4 << 30
 
 
-def unpack_python(archive: Path, target: Path) -> None:
+def unpack_python(archive: Path, target: Path, *, interpreter: str) -> None:
     """Unpack a Python archive so that its ``python/`` becomes the new folder ``target``.
 
+    ``interpreter`` is the path in it by which Pythons of the wanted version are told from others.
+
     Raises:
+        BuildError: it holds another Python.
         UnsafeContentError: it is no such tar, it holds anything outside that folder, or what must
             not be unpacked (links that leave it, devices).
     """
@@ -42,7 +45,17 @@ def unpack_python(archive: Path, target: Path) -> None:
             found=f"the folder {found.install_target}",
             expected="the one folder python/, as python-build-standalone's install_only archives",
         )
-    (unpacked / TOP_FOLDER).rename(target)
+    top = unpacked / TOP_FOLDER
+    if not (top / interpreter).is_file():
+        others = sorted(path.name for path in (*top.glob("bin/python*"), *top.glob("*.exe")))
+        raise BuildError(
+            "A Python archive does not hold the Python that is wanted.",
+            where=archive.name,
+            found=", ".join(others[:5]) or "no interpreter",
+            expected=interpreter,
+            hint="see whether python_sources and python_implementation tell the archive's version",
+        )
+    top.rename(target)
     unpacked.rmdir()
 
 

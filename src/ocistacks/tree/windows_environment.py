@@ -45,7 +45,7 @@ def write_windows_environment(
     """
     layout = tree_layout(request.platform, request.python.minor)
     unpacked = work / "windows-python"
-    unpack_python(python_archive, unpacked)
+    unpack_python(python_archive, unpacked, interpreter=layout.versioned_interpreter)
     for name in layout.environment_interpreters:
         target = tree / name
         target.parent.mkdir(exist_ok=True)

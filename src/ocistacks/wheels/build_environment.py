@@ -24,14 +24,15 @@ def base_python(request: WheelRequest, *, material: Callable[[Digest], Path], wo
     """Unpack the Python of ``request`` in ``work`` and return its interpreter.
 
     Raises:
-        BuildError: the request names no archive.
+        BuildError: the request names no archive, or one of another Python.
         UnsafeContentError: the archive holds what must not be unpacked.
     """
     if request.python.digest is None:
         raise BuildError("A wheel cannot be built without a Python.", where=request.sdist.filename)
     folder = work / "python"
-    unpack_python(material(request.python.digest), folder)
-    return folder / "bin" / f"python{request.python.minor}"
+    interpreter = f"bin/python{request.python.minor}"
+    unpack_python(material(request.python.digest), folder, interpreter=interpreter)
+    return folder / interpreter
 
 
 def make_environment(

@@ -222,6 +222,13 @@ def test_a_flag_that_does_not_go_with_the_file_is_named(parse):
     )
 
 
+def test_what_has_no_part_in_a_disagreement_is_not_named(parse):
+    variables = {"OCISTACKS_COMPRESSION_LEVEL": "10", "OCISTACKS_BUILDER": "local"}
+    with pytest.raises(UsageError) as caught:
+        parse("[tool.ocistacks]\ncompression = 'gzip'", environment=variables)
+    assert caught.value.where == "the environment variable OCISTACKS_COMPRESSION_LEVEL"
+
+
 def test_an_unknown_override_is_refused(parse):
     with pytest.raises(UsageError) as caught:
         parse("", overrides={"bytecod": True})
