@@ -42,6 +42,8 @@ def docker_client(environment: Mapping[str, str]) -> Iterator[DockerClient]:
     where = environment.get("DOCKER_HOST", "the default socket")
     with _told("Docker", where, "start Docker, set DOCKER_HOST, or use --builder podman or local"):
         client = docker.from_env(environment=dict(environment), timeout=_BUILD_SECONDS)
+        # Else REQUESTS_CA_BUNDLE would take the place of the CA in DOCKER_CERT_PATH.
+        client.api.trust_env = False
         client.ping()
     with closing(client):
         yield client

@@ -76,4 +76,6 @@ def _imported(name: str) -> Any:  # noqa: ANN401 - as above
         own = typer.Typer(add_completion=False, rich_markup_mode=None)
         own.command(name)(grouped(command))
         command = own
-    return typer.main.get_command(command)
+    made = typer.main.get_command(command)
+    made.name = name  # a group has none of its own, and pages are made of it
+    return made

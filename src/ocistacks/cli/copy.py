@@ -73,6 +73,7 @@ def copy(
             root,
             extra_tags=beside.tags,
             mount_from=mount_from,
+            blobs=remote.source,
             reporter=remote.reporter,
         )
         copied = copy_referrers(remote.source, sink, root) if attestations else None

@@ -89,7 +89,8 @@ def _images(found: Inspection) -> Iterator[str]:
     if found.kind == "stack":
         return  # its layers are listed already
     for image in found.images:
-        base = f" on {image.base_name}@{image.base_digest}" if image.base_name else ""
+        name = f"{image.base_name}@" if image.base_name else ""
+        base = f" on {name}{image.base_digest}" if image.base_digest else ""
         yield f"image {image.digest} for {image.platform or 'an unknown platform'}{base}"
         yield from table_lines(
             ("BLOB", "SIZE", "UNPACKED", "FILES", "DIGEST"),

@@ -12,7 +12,7 @@ import typer
 
 from ocistacks import __version__
 from ocistacks.cli.commands import SUBCOMMANDS, Subcommands
-from ocistacks.errors import OcistacksError
+from ocistacks.errors import OcistacksError, UsageError
 
 # What flags are that are not given. Without it typer has pydantic convert their None, and to import
 # pydantic takes as long as all else that a command's --help does.
@@ -78,6 +78,14 @@ def main() -> None:
     except OcistacksError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        missing = UsageError(
+            "This command needs more than is installed.",
+            found=f"no module {error.name}",
+            hint="the puller image holds what pull and store need: use an installed ocistacks",
+        )
+        sys.stderr.write(f"error: {missing}\n")
+        sys.exit(missing.exit_code)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)

@@ -137,23 +137,30 @@ def _read_blob(
     source: ObjectSource, blob: Descriptor, report: Report, task: Task
 ) -> BlobContents | None:
     """Read a blob to its end; what is wrong in it counts where its own bytes are right."""
-    report.faults.pop(Check.CONTENTS, None)  # of an attempt that broke off
-    toc = None
+    try:
+        with source.open_blob(blob) as chunks:
+            return _read_chunks(_Stream(chunks, task), blob, report)
+    except OcistacksError:
+        report.faults.pop(
+            Check.CONTENTS, None
+        )  # of bytes that are not the blob's, none can be told
+        raise
+
+
+def _read_chunks(stream: _Stream, blob: Descriptor, report: Report) -> BlobContents | None:
+    contents, fault, toc = None, None, None
     if blob.media_type == MEDIA_TYPE_TAR_ZSTD:
         toc = report.run(Check.CONTENTS, lambda: _toc_place(blob))
-    contents, fault = None, None
-    with source.open_blob(blob) as chunks:
-        stream = _Stream(chunks, task)
-        try:
-            contents = read_contents(
-                iter(stream), media_type=blob.media_type, maximum_size=_maximum(blob), toc=toc
-            )
-        except OcistacksError as error:
-            if stream.broken is not None:
-                raise
-            fault = error
-        for _chunk in stream:  # the rest of a blob that could not be read further
-            pass
+    try:
+        contents = read_contents(
+            iter(stream), media_type=blob.media_type, maximum_size=_maximum(blob), toc=toc
+        )
+    except OcistacksError as error:
+        if stream.broken is not None:
+            raise
+        fault = error
+    for _chunk in stream:  # the rest of a blob that could not be read further
+        pass
     report.faults.setdefault(Check.CONTENTS, [])
     if fault is not None:
         report.add(Check.CONTENTS, fault)

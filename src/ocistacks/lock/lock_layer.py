@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ocistacks.errors import LockError
 from ocistacks.lock.document import to_toml
 from ocistacks.lock.layer_pins import layered_pins, runtime_pins
 from ocistacks.lock.metadata import read_metadata
@@ -57,20 +59,22 @@ def lock_layer(
     """
     name = layer.environment_name
     paths = LockPaths.of_layer(stack.folder, name)
-    previous = read_layer_lock(layer, paths)
+    is_reset = name in options.reset
+    previous = _previous(layer, paths, is_reset=is_reset)
     stands = previous is not None and _stands(stack, previous, lower, options)
     if previous is not None and stands:
         pylock = previous.pylock
         inputs = previous.metadata.ocistacks.resolver_inputs_hash
     else:
         lower_packages = packages_below(lower)
+        pinned = None if is_reset or previous is not None else read_pylock(paths.pylock)
         resolution = Resolution(
             layer=layer,
             project=resolver_project(layer, stack.uv_configuration, lower_packages),
             lower_packages=lower_packages,
             stack_folder=stack.folder,
             lock_folder=paths.folder,
-            previous=previous.pylock if previous is not None else read_pylock(paths.pylock),
+            previous=previous.pylock if previous is not None else pinned,
         )
         pylock = resolve_layer(resolution, options)
         inputs = _inputs(stack, layer, pylock, lower)
@@ -85,6 +89,16 @@ def lock_layer(
     metadata = metadata.with_pins(pins).with_file(file.digest)
     lock = LayerLock(layer=layer, paths=paths, file=file, metadata=metadata, pins=pins)
     return LockResult(lock=lock, outcome=_outcome(lock, previous, stands=stands), previous=previous)
+
+
+def _previous(layer: LayerSpec, paths: LockPaths, *, is_reset: bool) -> LayerLock | None:
+    """Return the lock that stands; one that is broken is none where it is to be forgotten."""
+    previous = read_layer_lock(layer, paths)
+    if previous is not None and is_reset:
+        with suppress(LockError):
+            return previous if previous.pylock else None
+        return None
+    return previous
 
 
 def packages_below(lower: Iterable[LockResult]) -> tuple[Package, ...]:

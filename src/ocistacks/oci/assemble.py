@@ -44,6 +44,11 @@ class BaseImage:
     layers: tuple[Descriptor, ...]
     configuration: ImageConfiguration
 
+    @property
+    def public_name(self) -> str | None:
+        """The name, None for a folder's: it says nothing elsewhere, and would change digests."""
+        return None if self.name.startswith("oci:") else self.name
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Assembled:
@@ -120,7 +125,9 @@ def application_image(
     annotations = application.annotations()
     del annotations[keys.TITLE]  # an image is no archive
     if base is not None:
-        annotations |= {keys.BASE_NAME: base.name, keys.BASE_DIGEST: base.digest}
+        annotations[keys.BASE_DIGEST] = base.digest
+        if base.public_name is not None:
+            annotations[keys.BASE_NAME] = base.public_name
     return _assembled(
         configuration,
         layers=(
@@ -280,5 +287,6 @@ def _base_history(base: BaseImage | None) -> tuple[HistoryEntry, ...]:
     history = base.configuration.history or ()
     if sum(not entry.empty_layer for entry in history) == len(base.layers):
         return history
-    made_up = HistoryEntry(created=MODIFICATION_TIME_RFC3339, created_by=f"base {base.name}")
+    name = base.public_name or base.digest
+    made_up = HistoryEntry(created=MODIFICATION_TIME_RFC3339, created_by=f"base {name}")
     return (made_up,) * len(base.layers)

@@ -102,7 +102,7 @@ class ImageReport:
             "launch_module": self.launch_module,
             "platform": self.platform,
             "base": None
-            if self.base_name is None
+            if self.base_digest is None
             else {"name": self.base_name, "digest": self.base_digest},
             "blobs": [blob.to_json() for blob in self.blobs],
         }

@@ -134,6 +134,13 @@ class ImageLayout(LayoutBlobs):
             found=", ".join(sorted(self.tags())[:10]) or "no tag",
         )
 
+    def find(self, target: str) -> Descriptor | None:
+        """Return what a tag or digest names (see ``ObjectSink``)."""
+        try:
+            return self.resolve(target)
+        except NotFoundError:
+            return None
+
     def read_manifest(self, descriptor: Descriptor) -> bytes:
         """Return a manifest's or index's bytes, verified."""
         path = self.blob_path(descriptor.digest)

@@ -133,10 +133,9 @@ def _cpe(python: PythonInput) -> str | None:
 
 
 def _base_component(base: BaseImage) -> Component:
-    is_local = base.name.startswith("oci:")  # a folder's name says nothing on another machine
     return Component(
         type=ComponentType.CONTAINER,
-        name="base image" if is_local else base.name,
+        name=base.public_name or "base image",
         bom_ref=base.digest,
         hashes=_hashes(base.digest),
     )

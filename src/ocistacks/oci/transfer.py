@@ -78,12 +78,14 @@ def copy_objects(
     tag: str | None = None,
     extra_tags: Mapping[str, str] | None = None,
     mount_from: MountSource | None = None,
+    blobs: ObjectSource | None = None,
 ) -> TransferSummary:
     """Copy ``root`` with all below it; send nothing that the sink has.
 
     ``tag`` will name the root. ``extra_tags`` (tag to digest) will name other manifests; those
     which do not hang on the root are copied from ``source`` too. ``mount_from`` is a repository
-    of the sink's registry, whose blobs are shared where it has them.
+    of the sink's registry, whose blobs are shared where it has them. ``blobs`` is where blobs come
+    from, if not from ``source``: what it can do beyond reading them is made use of.
 
     Raises:
         UsageError: a tag cannot be one.
@@ -94,7 +96,7 @@ def copy_objects(
     with ThreadPoolExecutor(jobs) as executor:
         graph = _graph(source, root, extra_tags or {}, executor)
         plan = _plan(graph, sink, mount_from, executor)
-        sender = BlobSender(source, sink, reporter=reporter, mounts=plan.mounts)
+        sender = BlobSender(blobs or source, sink, reporter=reporter, mounts=plan.mounts)
         mounted = sender.send(plan.missing_blobs, executor)
         _write_manifests(plan, sink, names, executor)
         if tag is not None:
@@ -204,7 +206,9 @@ def _write_manifests(
     def write(manifest: GraphManifest) -> None:
         digest = manifest.descriptor.digest
         for name in names.get(digest, ()):
-            _write(sink, manifest, name)
+            # Whoever has nothing to write may have no right to do it.
+            if digest in missing or not _has_name(sink, name, digest):
+                _write(sink, manifest, name)
         if digest not in names and digest in missing:
             _write(sink, manifest, None)
 
@@ -216,6 +220,11 @@ def _write_manifests(
     for manifest in manifests:
         if not isinstance(manifest.document, Manifest):
             write(manifest)
+
+
+def _has_name(sink: ObjectSink, name: str, digest: Digest) -> bool:
+    found = sink.find(name)
+    return found is not None and found.digest == digest
 
 
 def _write(sink: ObjectSink, manifest: GraphManifest, tag: str | None) -> None:

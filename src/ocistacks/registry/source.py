@@ -63,6 +63,9 @@ class ObjectSink(Protocol):
     def has_manifest(self, digest: Digest) -> bool:
         """Whether the manifest or index is there already."""
 
+    def find(self, target: str) -> Descriptor | None:
+        """Return what a tag or digest names, None if nothing is there."""
+
     def write_blob(self, descriptor: Descriptor, content: Content) -> None:
         """Write a blob, whose ``content`` a source has verified when it ends."""
 

@@ -81,6 +81,18 @@ def test_a_reset_lets_go_of_the_pins_of_one_layer(four):
     assert four.versions("framework-side") == {"extra": "2.0"}
 
 
+def test_a_reset_forgets_a_lock_that_is_broken(four):
+    [name] = ONE
+    broken = four.folder / "requirements" / name / f"pylock.{name}.toml"
+    whole = broken.read_text()
+    broken.write_text("no lock at all")
+    with pytest.raises(LockError, match="cannot be read"):
+        four.lock()
+    four.lock(reset=ONE)
+    assert broken.read_text() != whole  # its packages are the newest
+    assert four.versions(name) == {"extra": "2.0"}
+
+
 def test_version_numbers_go_on_after_a_reset(four):
     four.write(STACK.replace('name = "side"', 'name = "side"\nversioned = true'))
     assert four.lock()["framework-side"].lock.install_target == "framework-side@2"

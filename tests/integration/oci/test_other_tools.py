@@ -174,7 +174,9 @@ def test_podman_runs_an_application_image_on_a_base(
     assert inspected[0]["Config"]["User"] == "1234"
     assert "COLOUR=green" in inspected[0]["Config"]["Env"]
     assert "Cmd" not in inspected[0]["Config"]
-    assert inspected[0]["Annotations"]["org.opencontainers.image.base.name"] == f"oci:{base}"
+    # A folder's name would give other digests on another machine.
+    assert "org.opencontainers.image.base.name" not in inspected[0]["Annotations"]
+    assert str(base) not in json.dumps(inspected[0]["History"])
     assert inspected[0]["Annotations"]["org.opencontainers.image.base.digest"] == base_image.digest
 
 

@@ -56,6 +56,29 @@ RUN chmod -R u=rwX,go=rX /opt/ocistacks; \
 
 USER 1000:1000
 
+FROM dependencies AS toolchain
+
+ARG DEBIAN_FRONTEND=noninteractive
+
+# The same list that the local builder makes its toolchain root from.
+COPY src/ocistacks/builder/image/toolchain-packages.txt /opt/ocistacks/image/
+
+RUN sh /opt/ocistacks/image/with-ca-bundle sh -eu -c ' \
+    apt-get update; \
+    apt-get install --yes --no-install-recommends \
+        $(cat /opt/ocistacks/image/toolchain-packages.txt); \
+    rm -rf /var/lib/apt/lists/*'
+
+FROM toolchain AS python-source
+
+COPY src/ocistacks /opt/ocistacks/source/ocistacks
+
+RUN chmod -R u=rwX,go=rX /opt/ocistacks; \
+    /opt/ocistacks/bin/python -m compileall -q /opt/ocistacks/source
+
+USER 1000:1000
+
+# Last, because Docker's classic builder makes all stages before the one that is asked for.
 FROM dependencies AS puller-root
 
 ARG DEBIAN_FRONTEND=noninteractive
@@ -86,25 +109,3 @@ COPY --from=puller-root /puller/ /
 ENV PATH=/usr/bin HOME=/tmp
 USER 65532:65532
 ENTRYPOINT ["ocistacks"]
-
-FROM dependencies AS toolchain
-
-ARG DEBIAN_FRONTEND=noninteractive
-
-# The same list that the local builder makes its toolchain root from.
-COPY src/ocistacks/builder/image/toolchain-packages.txt /opt/ocistacks/image/
-
-RUN sh /opt/ocistacks/image/with-ca-bundle sh -eu -c ' \
-    apt-get update; \
-    apt-get install --yes --no-install-recommends \
-        $(cat /opt/ocistacks/image/toolchain-packages.txt); \
-    rm -rf /var/lib/apt/lists/*'
-
-FROM toolchain AS python-source
-
-COPY src/ocistacks /opt/ocistacks/source/ocistacks
-
-RUN chmod -R u=rwX,go=rX /opt/ocistacks; \
-    /opt/ocistacks/bin/python -m compileall -q /opt/ocistacks/source
-
-USER 1000:1000
