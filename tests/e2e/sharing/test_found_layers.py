@@ -242,3 +242,19 @@ def test_another_layer_under_the_tag_is_not_taken(
     assert " built " in row
     assert row.endswith(f"sha256:{first_pushed['framework-shared']}")
     assert "An artifact is not the layer that its tag promises. input digest sha256:" in warning
+
+
+def test_a_layer_repository_that_has_all_is_not_written_to(command_line, stacks, proxy, tmp_path):
+    """Whoever may only read it pushes the stacks whose layers are there, from a store with them."""
+    name = f"{proxy.host}/read-only/{tmp_path.name.lower()}"
+    shared = {"OCISTACKS_LAYER_REPOSITORY": f"{name}/layers"}
+    command_line.succeed("push", stacks["one"], f"{name}/first:v1", **shared)
+
+    def refuse(verb, path):
+        writes = verb in {"PUT", "PATCH", "DELETE"} or (verb == "POST" and "mount=" not in path)
+        return 403 if writes and "/layers/" in path else None
+
+    proxy.refuse = refuse
+    command_line.succeed("push", stacks["one"], f"{name}/second:v1", **shared)
+    code, message = command_line.fail("push", stacks["two"], f"{name}/second:v2", **shared)
+    assert (code, "/layers/" in message) == (7, True)

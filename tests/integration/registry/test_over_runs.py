@@ -23,16 +23,11 @@ from ocistacks.store.store import Store
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 COPY = """
-import sys
-from pathlib import Path
-from ocistacks.oci.layout import ImageLayout
-from ocistacks.oci.transfer import copy_objects
-from ocistacks.progress import SilentReporter
-from ocistacks.registry.repository import Repository
-host, name, folder, home = sys.argv[1:]
-with Repository(host, name, environment={"HOME": home}) as source:
-    layout = ImageLayout.create(Path(folder))
-    copy_objects(source, layout, source.resolve("v1"), reporter=SilentReporter(), tag="v1")
+import os, sys
+host, name, folder, os.environ["HOME"] = sys.argv[1:]
+from ocistacks.cli.main import main
+sys.argv[1:] = ["copy", f"{host}/{name}:v1", f"oci:{folder}:v1"]
+main()
 """
 FETCH = """
 import sys
