@@ -106,7 +106,7 @@ def resolve_applications(
         below = find_dependencies(entry, declared, findings)
         common = _fields_above(entry, below, surroundings, findings)
         check_module_names(entry, surroundings.folder, findings)
-        if below is None or common["platforms"]:  # one that is off may lack its modules
+        if common["platforms"] or not _is_switched_off(entry, below, surroundings):
             check_modules_exist(entry, surroundings.folder, surroundings.list_folder, findings)
         if below is not None:
             applications.append(
@@ -122,6 +122,15 @@ def resolve_applications(
                 )
             )
     return tuple(applications)
+
+
+def _is_switched_off(entry: Entry, below: Dependencies | None, surroundings: Surroundings) -> bool:
+    """Whether a layer without platforms is to have none, so that it may lack its modules."""
+    return below is not None and (
+        not entry.table.platforms
+        or bool(surroundings.excluded.get(entry.environment_name))
+        or any(not layer.platforms for layer in below.nearest)
+    )
 
 
 def check_distinct_names(entries: Sequence[Entry], findings: Findings) -> None:

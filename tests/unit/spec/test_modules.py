@@ -36,6 +36,14 @@ def test_a_support_module_cannot_have_the_launch_modules_name(refusal):
     )
 
 
+def test_modules_are_looked_for_where_platforms_are_refused_too(refusal):
+    text = STACK.replace("requirements = []\n[[app", "requirements = []\nplatforms = []\n[[app")
+    text += 'launch_module = "gone.py"\nplatforms = ["win_amd64"]'
+    on = text.replace("platforms = []", 'platforms = ["linux_x86_64"]')
+    assert "the launch module does not exist" in refusal(on, modules=())
+    assert "not supported by lower layers" in refusal(on, modules=())
+
+
 def test_two_support_modules_cannot_have_one_name(refusal):
     text = STACK + 'launch_module = "run.py"\nsupport_modules = ["a.py", "lib/a", "b.py"]'
     assert refusal(text, modules=("run.py", "a.py", "lib/a", "b.py")) == told(
