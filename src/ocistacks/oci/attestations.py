@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LARGEST_ATTESTATION_BYTES: Final = 16 << 20
 
 _JOBS = 4
-_REFUSED_HINT = "where a registry takes no SBOMs and provenance, push with --no-attestations"
+_REFUSED_HINT = "where a registry takes no SBOMs and provenance, use --no-attestations"
 _EMPTY: Final = b"{}"
 _EMPTY_DESCRIPTOR: Final = Descriptor(
     media_type=media_types.EMPTY, digest=Digest.of_bytes(_EMPTY), size=len(_EMPTY)
@@ -96,17 +96,26 @@ def attach(attestations: Iterable[Attestation], sink: AttestationSink) -> Attest
         for each in missing:
             _write(sink, _EMPTY_DESCRIPTOR, _EMPTY)
             _write(sink, each.document, each.content)
-        try:
-            if missing:
-                sink.write_referrers(subject, [each.referrer for each in missing])
-        except TransferError as error:
-            error.hint = error.hint or _REFUSED_HINT
-            raise
+        write_referrers(sink, subject, [each.referrer for each in missing])
         return len(missing)
 
     with ThreadPoolExecutor(_JOBS) as executor:
         sent = sum(executor.map(attach_to, by_subject))
     return AttestationSummary(sent=sent, present=sum(map(len, by_subject.values())) - sent)
+
+
+def write_referrers(sink: ReferrerPlace, subject: Digest, referrers: Sequence[Referrer]) -> None:
+    """Write what refers to an object, if anything; a refusal tells how to go on without.
+
+    Raises:
+        AuthError, TransferError: the sink does not take it.
+    """
+    try:
+        if referrers:
+            sink.write_referrers(subject, referrers)
+    except TransferError as error:
+        error.hint = error.hint or _REFUSED_HINT
+        raise
 
 
 def read_attestations(

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ocistacks.errors import UnsafeContentError
-from ocistacks.oci.attestations import AttestationSummary
+from ocistacks.oci.attestations import AttestationSummary, write_referrers
 from ocistacks.oci.graph import read_graph
 from ocistacks.registry.model import Manifest, read_graph_document
 from ocistacks.registry.referrers import Referrer
@@ -49,8 +49,7 @@ def copy_attestations(
     there = {entry.digest for entry in sink.referrers(subject)}
     missing = [entry for entry in wanted if entry.digest not in there]
     referrers = [_copy_parts(source, sink, entry) for entry in missing]
-    if referrers:
-        sink.write_referrers(subject, referrers)
+    write_referrers(sink, subject, referrers)
     return AttestationSummary(sent=len(missing), present=len(wanted) - len(missing))
 
 

@@ -9,10 +9,11 @@ import pytest
 from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, TransferError, UnsafeContentError
 from ocistacks.oci.attestations import AttestationSummary, attach, attestation, read_attestations
+from ocistacks.oci.copy_referrers import copy_attestations
 from ocistacks.oci.layout import ImageLayout
 from ocistacks.oci.transfer import copy_objects
 from ocistacks.registry.model import Descriptor, Manifest
-from ocistacks.registry.referrers import Referrer
+from ocistacks.registry.referrers import Referrer, referrers_tag
 
 KIND = "application/vnd.cyclonedx+json"
 OTHER = "application/vnd.in-toto+json"
@@ -135,18 +136,29 @@ def test_a_document_with_other_bytes_is_refused(stack, tmp_path, reporter):
     assert caught.value.expected == one.document.digest
 
 
-def test_a_registry_that_takes_none_is_told_with_the_way_out(stack, faulty, fault_server, answer):
+@pytest.mark.parametrize("way", ["push", "copy"])
+def test_a_registry_that_takes_none_is_told_with_the_way_out(
+    stack, faulty, fault_server, answer, tmp_path, reporter, way
+):
     one = made(stack)
+    layout = ImageLayout.create(tmp_path / "layout")
+    copy_objects(stack.source, layout, stack.root, tag="latest", reporter=reporter)
+    attach([one], layout)
+    fault_server.on("GET", f"/v2/x/referrers/{one.subject}", answer(status=404))
+    fault_server.on("GET", f"/v2/x/manifests/{referrers_tag(one.subject)}", answer(status=404))
     for digest in (one.document.digest, EMPTY.digest):
         fault_server.on("HEAD", f"/v2/x/blobs/{digest}", answer())
     refusal = b'{"errors":[{"code":"MANIFEST_INVALID","message":"manifest invalid"}]}'
     path = f"/v2/x/manifests/{one.referrer.descriptor.digest}"
     fault_server.on("PUT", path, answer(status=400, body=refusal))
     with pytest.raises(TransferError) as caught:
-        attach([one], faulty)
+        if way == "push":
+            attach([one], faulty)
+        else:
+            copy_attestations(layout, faulty, one.subject)
     assert str(caught.value) == (
         f"What refers to {one.subject} cannot be written.\n"
         f"  where: PUT http://{fault_server.host}{path}\n"
         "  found: HTTP 400 Bad Request: MANIFEST_INVALID (manifest invalid)\n"
-        "  hint: where a registry takes no SBOMs and provenance, push with --no-attestations"
+        "  hint: where a registry takes no SBOMs and provenance, use --no-attestations"
     )
