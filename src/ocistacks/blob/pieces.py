@@ -67,7 +67,7 @@ class Batch(NamedTuple):
 def cut_entries(entries: Iterable[Entry]) -> Iterator[Piece]:
     """Yield the tar stream of ``entries`` as pieces; the last one holds the end of the archive."""
     headers: list[Header] = []
-    literal = b""
+    literal = bytearray()
     gap = b""
     for entry in entries:
         segment = gap + encode_header(entry)
@@ -76,17 +76,17 @@ def cut_entries(entries: Iterable[Entry]) -> Iterator[Piece]:
         gap = padding(entry.size)
         if entry.size:
             first, *others = _chunks(entry)
-            yield Piece(literal, tuple(headers), chunk=first)
+            yield Piece(bytes(literal), tuple(headers), chunk=first)
             for chunk in others:
                 yield Piece(chunk=chunk)
         elif len(literal) >= HEADERS_SIZE:
-            yield Piece(literal, tuple(headers))
+            yield Piece(bytes(literal), tuple(headers))
         else:
             continue
         headers = []
-        literal = b""
+        literal = bytearray()
     ending = gap + END_OF_ARCHIVE
-    yield Piece(literal + ending, tuple(headers), ending=ending)
+    yield Piece(bytes(literal) + ending, tuple(headers), ending=ending)
 
 
 def _chunks(entry: Entry) -> list[Chunk]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BLOCK_SIZE: Final = 512
 END_OF_ARCHIVE: Final = bytes(2 * BLOCK_SIZE)
+SUM_MODULUS: Final = 65521
 
 _NAME_LENGTH = 100
 _PREFIX_LENGTH = 155
@@ -26,6 +27,14 @@ _OWNER = b"0000000\0" * 2
 _TIME = b"%011o\0" % MODIFICATION_TIME
 _BEHIND_LINK = b"ustar\00000" + bytes(64 + 16)
 _FIXED_SUM = sum(_OWNER) + sum(_TIME) + sum(_BEHIND_LINK) + 8 * ord(" ")
+
+
+def sum_of_bytes(content: bytes) -> int:
+    """Return the sum of all bytes modulo SUM_MODULUS, in a fraction of the time of ``sum``.
+
+    It is one less than the lower half of the Adler-32 (RFC 1950, section 9).
+    """
+    return (zlib.adler32(content) & 0xFFFF) - 1
 
 
 def padding(size: int) -> bytes:
@@ -78,10 +87,10 @@ def _block(
 ) -> bytes:
     numbers = b"%07o\0" % mode
     length = b"%011o\0" % size
-    # The checksum field counts as eight spaces; the parts that never change are summed once. The
-    # lower half of an Adler-32 is one more than the sum of what is ASCII and as short as this.
+    # The checksum field counts as eight spaces; the parts that never change are summed once. What
+    # is ASCII and as short as the others has no sum that reaches the modulus.
     changing = b"".join((name, numbers, length, type_flag, link_name, prefix))
-    total = _FIXED_SUM + (zlib.adler32(changing) & 0xFFFF) - 1
+    total = _FIXED_SUM + sum_of_bytes(changing)
     return b"".join(
         (
             name.ljust(_NAME_LENGTH, b"\0"),

@@ -7,10 +7,9 @@ tar's long names and base-256 sizes, because archives that others made hold thos
 from __future__ import annotations
 
 import re
-import zlib
 from typing import TYPE_CHECKING, Final
 
-from ocistacks.blob.tar_header import BLOCK_SIZE
+from ocistacks.blob.tar_header import BLOCK_SIZE, SUM_MODULUS, sum_of_bytes
 from ocistacks.blob.tree_shape import TreeEntry
 from ocistacks.errors import UnsafeContentError
 
@@ -34,7 +33,6 @@ _BASE_256 = 0x80
 _SPECIAL_BITS = 0o7000
 _EXECUTABLE_BIT = 0o100
 _LINKS = frozenset(("hardlink", "symlink"))
-_ADLER_MODULUS = 65521
 _DECIMAL = re.compile(r"[0-9]{1,18}")
 _ZERO_BLOCK = bytes(BLOCK_SIZE)
 
@@ -112,10 +110,9 @@ def read_members(stream: TarStream) -> Iterator[TreeEntry]:
 
 
 def _verify_checksum(block: bytes) -> None:
-    # The checksum's own field counts as eight spaces. The lower half of an Adler-32 (RFC 1950,
-    # section 9) is one more than the sum of all bytes, modulo 65521, and comes in no time.
-    total = (zlib.adler32(block) & 0xFFFF) - 1 - sum(block[148:156]) + 8 * 0x20
-    if (total - _number(block[148:156])) % _ADLER_MODULUS:
+    # The checksum's own field counts as eight spaces.
+    total = sum_of_bytes(block) - sum(block[148:156]) + 8 * ord(" ")
+    if (total - _number(block[148:156])) % SUM_MODULUS:
         raise UnsafeContentError(
             "A header in an archive is damaged.",
             where=repr(_text(block[:100])[:100]),

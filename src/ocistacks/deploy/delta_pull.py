@@ -76,8 +76,13 @@ class DeltaPull:
     @property
     def pays(self) -> bool:
         """Whether fetching files alone is better than the whole blob as one stream."""
-        size = sum(part.size for part in self._parts)
-        return size <= self._blob.size * _LARGEST_PART_OF_BLOB and len(self._parts) <= _MOST_PARTS
+        largest = self._blob.size * _LARGEST_PART_OF_BLOB
+        return self._size <= largest and len(self._parts) <= _MOST_PARTS
+
+    @property
+    def _size(self) -> int:
+        """How many bytes the parts have that are to be fetched."""
+        return sum(part.size for part in self._parts)
 
     def fetch(self, source: RangeSource, *, label: str, reporter: Reporter) -> int:
         """Fetch what the store lacks, complete the tree, and return how many bytes were received.
@@ -91,9 +96,10 @@ class DeltaPull:
         """
         fetched = 0
         for _attempt in range(_ATTEMPTS):
-            total = sum(part.size for part in self._parts)
+            total = self._size
             with reporter.task(label, total=total) as task:
-                fetched += fetch_files(source, self._blob, self._parts, self._files, task=task)
+                fetch_files(source, self._blob, self._parts, self._files, task=task)
+            fetched += total
             self._waiting = self._link(self._waiting)
             if not self._waiting:
                 for each in self._tree.entries:

@@ -33,8 +33,8 @@ def fetch_files(
     files: FileStore,
     *,
     task: Task,
-) -> int:
-    """Bring the files in ``parts`` of a blob into the store, and return the bytes received.
+) -> None:
+    """Bring the files in ``parts`` of a blob into the store.
 
     Each file is verified by its own digest before it appears, so that a run after this one was
     killed asks for the rest only.
@@ -52,7 +52,6 @@ def fetch_files(
         retried(lambda: _fetch_parts(source, blob, waiting, files, task))
 
     in_parallel(fetch, plan_requests(parts, _CONNECTIONS), threads=_CONNECTIONS)
-    return sum(part.size for part in parts)
 
 
 def _fetch_parts(

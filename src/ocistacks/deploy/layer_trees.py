@@ -13,7 +13,7 @@ from ocistacks.deploy.delta_pull import DeltaPull
 from ocistacks.deploy.stream_pull import maximum_size, unpack_stream
 from ocistacks.errors import UnsafeContentError
 from ocistacks.files import unwritable
-from ocistacks.oci.remote_toc import read_remote_toc, toc_place
+from ocistacks.oci.remote_toc import read_toc_at, toc_place
 from ocistacks.registry.errors import RangeRefusedError
 from ocistacks.registry.source import RangeSource
 
@@ -113,25 +113,23 @@ def _fill(
         and not store.files.is_empty()
     ):
         try:
-            toc = read_remote_toc(source, blob)
+            toc = read_toc_at(source, blob, place)
             fetched = place.part.size
-            if toc is not None:
-                delta = DeltaPull(
-                    blob,
-                    toc,
-                    destination,
-                    store.files,
-                    content_end=place.content_end,
-                    maximum_size=maximum_size(blob),
+            delta = DeltaPull(
+                blob,
+                toc,
+                destination,
+                store.files,
+                content_end=place.content_end,
+                maximum_size=maximum_size(blob),
+            )
+            if delta.pays:
+                fetched += delta.fetch(source, label=f"pull {install_target}", reporter=reporter)
+                return _Filled(
+                    install_target=delta.install_target,
+                    fetched=fetched,
+                    reused=max(0, blob.size - fetched),
                 )
-                if delta.pays:
-                    label = f"pull {install_target}"
-                    fetched += delta.fetch(source, label=label, reporter=reporter)
-                    return _Filled(
-                        install_target=delta.install_target,
-                        fetched=fetched,
-                        reused=max(0, blob.size - fetched),
-                    )
         except RangeRefusedError:
             pass
         empty_folder(destination)  # the whole blob, then

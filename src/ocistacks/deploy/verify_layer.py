@@ -141,9 +141,8 @@ def _read_blob(
         with source.open_blob(blob) as chunks:
             return _read_chunks(_Stream(chunks, task), blob, report)
     except OcistacksError:
-        report.faults.pop(
-            Check.CONTENTS, None
-        )  # of bytes that are not the blob's, none can be told
+        # Of bytes that are not the blob's, nothing can be told.
+        report.faults.pop(Check.CONTENTS, None)
         raise
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -67,14 +66,18 @@ def lock_layer(
         inputs = previous.metadata.ocistacks.resolver_inputs_hash
     else:
         lower_packages = packages_below(lower)
-        pinned = None if is_reset or previous is not None else read_pylock(paths.pylock)
+        pinned: Pylock | None = None
+        if previous is not None:
+            pinned = previous.pylock
+        elif not is_reset:  # a lock without metadata has pins, too
+            pinned = read_pylock(paths.pylock)
         resolution = Resolution(
             layer=layer,
             project=resolver_project(layer, stack.uv_configuration, lower_packages),
             lower_packages=lower_packages,
             stack_folder=stack.folder,
             lock_folder=paths.folder,
-            previous=previous.pylock if previous is not None else pinned,
+            previous=pinned,
         )
         pylock = resolve_layer(resolution, options)
         inputs = _inputs(stack, layer, pylock, lower)
@@ -95,9 +98,10 @@ def _previous(layer: LayerSpec, paths: LockPaths, *, is_reset: bool) -> LayerLoc
     """Return the lock that stands; one that is broken is none where it is to be forgotten."""
     previous = read_layer_lock(layer, paths)
     if previous is not None and is_reset:
-        with suppress(LockError):
-            return previous if previous.pylock else None
-        return None
+        try:
+            _ = previous.pylock  # parsed when it is asked for
+        except LockError:
+            return None
     return previous
 
 

@@ -19,12 +19,13 @@ from ocistacks.registry.source import (
     exactly,
     file_chunks,
     file_part,
+    part_by_part,
     verified_chunks,
     wrong_bytes,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -71,14 +72,8 @@ class LayoutBlobs:
         self, descriptor: Descriptor, places: Sequence[tuple[int, int]]
     ) -> Iterator[Iterator[Iterator[bytes]]]:
         """Open parts of a blob; their bytes are not verified (see ``RangeSource``)."""
-
-        def parts() -> Generator[Iterator[bytes]]:
-            for start, size in places:
-                with self.open_part(descriptor, start, size) as part:
-                    yield part
-
-        with closing(parts()) as opened:
-            yield opened
+        with closing(part_by_part(self, descriptor, places)) as parts:
+            yield parts
 
     def has_blob(self, digest: Digest) -> bool:
         """Whether the blob is there already."""

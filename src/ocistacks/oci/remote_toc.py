@@ -38,8 +38,11 @@ def read_remote_toc(source: RangeSource, blob: Descriptor) -> Toc | None:
         UnsafeContentError: the annotations or the table make no sense, or are too large.
     """
     place = toc_place(blob)
-    if place is None:
-        return None
+    return None if place is None else read_toc_at(source, blob, place)
+
+
+def read_toc_at(source: RangeSource, blob: Descriptor, place: TocPlace) -> Toc:
+    """Return the table of contents that lies at ``place``; raises as ``read_remote_toc`` does."""
 
     def read() -> bytes:
         with source.open_part(blob, place.part.offset, place.part.size) as chunks:

@@ -30,6 +30,7 @@ from ocistacks.registry.retry import retried
 from ocistacks.registry.source import (
     bound_part,
     exactly,
+    part_by_part,
     verified_chunks,
     verified_document,
 )
@@ -152,9 +153,7 @@ class Repository:
                         yield part
             except RangeRefusedError:
                 self._gives_several = False
-        for start, size in places[given:]:
-            with self.open_part(descriptor, start, size) as part:
-                yield part
+        yield from part_by_part(self, descriptor, places[given:])
 
     def find_blob(self, digest: Digest) -> Descriptor:
         """Return the descriptor of a blob that is known by its digest alone.

@@ -14,7 +14,7 @@ from ocistacks.digests import Digest
 from ocistacks.errors import DigestError, TransferError, UnsafeContentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -205,6 +205,15 @@ def file_part(path: Path, start: int, size: int) -> Iterator[bytes]:
         while chunk := stream.read(min(CHUNK_BYTES, size)):
             size -= len(chunk)
             yield chunk
+
+
+def part_by_part(
+    source: RangeSource, descriptor: Descriptor, places: Sequence[tuple[int, int]]
+) -> Generator[Iterator[bytes]]:
+    """Yield parts of a blob as ``RangeSource.open_parts`` does, each opened by itself."""
+    for start, size in places:
+        with source.open_part(descriptor, start, size) as part:
+            yield part
 
 
 def bound_part(descriptor: Descriptor, start: int, size: int) -> None:
