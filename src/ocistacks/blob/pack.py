@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ocistacks.blob.batch_packing import PackedBatch, pack_batch
+from ocistacks.blob.batch_reading import BatchReader
 from ocistacks.blob.compression import make_compressor
 from ocistacks.blob.freed_memory import keep_freed_memory
 from ocistacks.blob.model import MEDIA_TYPE_TAR_GZIP, MEDIA_TYPE_TAR_ZSTD, Blob
-from ocistacks.blob.pieces import Batch, cut_entries, gather_batches
+from ocistacks.blob.pieces import cut_entries, gather_batches
 from ocistacks.blob.tables import Tables
 from ocistacks.blob.tree_walk import walk_tree
 from ocistacks.digests import Digest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from ocistacks.blob.batch_reading import ReadBatch
     from ocistacks.blob.model import Compression
     from ocistacks.blob.tree_walk import Entry
 
@@ -31,6 +33,8 @@ _MAXIMUM_THREADS: Final = 8
 # because batches differ by ten times: while a large one is packed, there must be enough small ones
 # to keep the other threads busy.
 _BYTES_AHEAD: Final = 24 << 20
+# Bytes. Those ahead, and what is being read, written and hashed besides.
+_RING_SIZE: Final = 36 << 20
 _HASHES_AHEAD: Final = 2
 
 
@@ -59,18 +63,22 @@ def pack_tree(
     keep_freed_memory()
     counter = _Counter()
     batches = gather_batches(cut_entries(counter.count(walk_tree(tree, install_target))))
+    reader = BatchReader(_RING_SIZE)
+    # Read here, and not in the threads that compress: they would wait for Python's lock, which this
+    # thread holds most of the time, thrice at every file.
+    read_batches = map(reader.read, batches)
     tables = Tables() if compression == "zstd" else None
     workers = min(threads or _usable_cores(), _MAXIMUM_THREADS)
     writer = _Writer(output)
     with _pool(1) as hash_pool, _pool(workers) as pool:
-        tar = _TarHasher(hash_pool)
-        for packed in _in_order(pool, lambda batch: pack_batch(batch, compressor), batches):
-            tar.update(packed.content)
+        tar = _TarHasher(hash_pool, reader.give_back)
+        for packed in _in_order(pool, lambda read: pack_batch(read, compressor), read_batches):
+            tar.update(packed.read.content)
             if tables is not None:
                 tables.add(packed, writer.size)
             writer.write(packed.compressed.content)
             if on_progress is not None:
-                on_progress(packed.batch.size)
+                on_progress(packed.read.batch.size)
         diff_id = tar.digest()
     annotations: dict[str, str] = {}
     if tables is not None:
@@ -101,10 +109,15 @@ class _Counter:
 
 
 class _TarHasher:
-    """Digests the tar stream on a thread of its own, because that hash cannot be shared out."""
+    """Digests the tar stream on a thread of its own, because that hash cannot be shared out.
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
+    It is the last to look at a batch: ``give_back`` is called, on the caller's thread, when the
+    first of those that were not given back has been digested.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor, give_back: Callable[[], None]) -> None:
         self._pool = pool
+        self._give_back = give_back
         self._hasher = hashlib.sha256()
         self._ahead: deque[Future[None]] = deque()
         self.size = 0
@@ -113,12 +126,16 @@ class _TarHasher:
         self.size += len(content)
         self._ahead.append(self._pool.submit(self._hasher.update, content))
         if len(self._ahead) > _HASHES_AHEAD:
-            self._ahead.popleft().result()
+            self._wait()
 
     def digest(self) -> Digest:
         while self._ahead:
-            self._ahead.popleft().result()
+            self._wait()
         return Digest.from_hex(self._hasher.hexdigest())
+
+    def _wait(self) -> None:
+        self._ahead.popleft().result()
+        self._give_back()
 
 
 class _Writer:
@@ -142,17 +159,17 @@ class _Writer:
 
 
 def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Batch], PackedBatch], batches: Iterable[Batch]
+    pool: ThreadPoolExecutor, work: Callable[[ReadBatch], PackedBatch], batches: Iterable[ReadBatch]
 ) -> Iterator[PackedBatch]:
     """Yield what ``work`` makes of ``batches``, in their order, a bounded number ahead."""
     ahead: deque[Future[PackedBatch]] = deque()
     size = 0
-    for batch in batches:
-        ahead.append(pool.submit(work, batch))
-        size += batch.size
+    for read in batches:
+        ahead.append(pool.submit(work, read))
+        size += read.batch.size
         while size >= _BYTES_AHEAD:
             packed = ahead.popleft().result()
-            size -= packed.batch.size
+            size -= packed.read.batch.size
             yield packed
     while ahead:
         yield ahead.popleft().result()

@@ -59,12 +59,11 @@ class Tables:
     def add(self, packed: PackedBatch, position: int) -> None:
         """Add a batch whose first frame begins at byte ``position`` of the blob."""
         sizes = iter(packed.compressed.sizes)
-        contents = iter(packed.spans)
+        contents = iter(packed.read.chunks)
         digests = zip(packed.digests, packed.checksums, strict=True)
-        for piece in packed.batch.pieces:
+        for piece in packed.read.batch.pieces:
             if piece.headers or piece.ending:
                 position += next(sizes)
-                next(contents)
             for header in piece.headers:
                 self._add_header(header)
             if piece.ending:
@@ -73,7 +72,7 @@ class Tables:
                 start, position = position, position + next(sizes)
                 digest, checksum = next(digests)
                 placed = _PlacedChunk(piece.chunk, digest, start, position)
-                content = packed.content[next(contents)]
+                content = next(contents)
                 if piece.chunk.size == piece.chunk.entry.size:
                     self._add_file(placed, checksum)
                 else:
