@@ -11,7 +11,7 @@ from ocistacks.digests import Digest
 from ocistacks.platforms import Platform
 from ocistacks.spec.names import LayerKind
 
-LAYER_FORMAT = 1
+LAYER_FORMAT = 2
 """Goes up when the same request begins to give other bytes, so that old results are not taken."""
 
 

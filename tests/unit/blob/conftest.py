@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from types import SimpleNamespace
@@ -12,7 +13,17 @@ from ocistacks.blob.pack import pack_tree
 if TYPE_CHECKING:
     from pathlib import Path
 
-BIG = b"".join(number.to_bytes(4, "big") for number in range(1_200_000))
+
+def words(count: int) -> bytes:
+    """Text whose compression depends on all that a compressor does: ``count`` words of 4000."""
+    vocabulary = [
+        hashlib.sha256(bytes([n >> 8, n & 255])).digest()[: 3 + n % 29] for n in range(4000)
+    ]
+    choices = memoryview(hashlib.shake_256(b"words").digest(4 * count)).cast("I")
+    return b"".join(vocabulary[choice % 4000] for choice in choices)
+
+
+BIG = words(290_000)
 
 
 def make_sample(tree: Path) -> Path:

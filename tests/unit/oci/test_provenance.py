@@ -75,7 +75,7 @@ def test_it_is_an_in_toto_statement_with_slsa_provenance(application):
                     {"name": "launch and support modules", "digest": {"sha256": MODULES.hex}},
                 ],
             },
-            "runDetails": {"builder": {"id": "https://ocistacks.dev/builder/layer-format/1"}},
+            "runDetails": {"builder": {"id": "https://ocistacks.dev/builder/layer-format/2"}},
         },
     }
     assert statement(application.description) == content

@@ -38,7 +38,7 @@ def test_the_canonical_form_is_all_that_counts_and_nothing_else():
     assert REQUEST.canonical().decode() == (
         '{"bytecode":true,"compression":"zstd","compression_level":3,'
         '"dynlib_exclude":["PIL/**/libpng16.*"],'
-        '"install_target":"app-run@2","kind":"application","layer_format":1,"lower_scripts":[],'
+        '"install_target":"app-run@2","kind":"application","layer_format":2,"lower_scripts":[],'
         '"lower_targets":["framework-high","cpython-3.13"],'
         f'"modules":{{"digest":"{digest("c")}","launch_module":"run"}},'
         '"platform":"linux_x86_64",'
@@ -51,7 +51,7 @@ def test_the_canonical_form_is_all_that_counts_and_nothing_else():
 def test_the_input_digest_is_golden():
     """A change here empties every cache of every user: make it knowingly."""
     assert REQUEST.input_digest == (
-        "sha256:07d91944e9590e5ae1253a12ffb11e741f75cac77cf61092df5c5285258f6887"
+        "sha256:a33f29d7fcbf9c0e475b8795fe51b67147cfc1828663893d29ce197be66920b7"
     )
     assert REQUEST.input_digest.hex == hashlib.sha256(REQUEST.canonical()).hexdigest()
 
