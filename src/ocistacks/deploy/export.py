@@ -20,6 +20,7 @@ from ocistacks.deploy.venvstacks_metadata import (
     OWN_KEY,
     blob_metadata,
     layer_metadata,
+    lower_targets,
     stack_metadata,
 )
 
@@ -140,12 +141,7 @@ def _kept(
         if layer.environment_name in current or metadata is None:
             continue
         # A layer keeps what it stands on, also where that is an older version of another layer.
-        lower = metadata.get("required_layers")
-        wanted |= {
-            *map(str, lower if isinstance(lower, list) else ()),
-            str(metadata.get("runtime_layer")),
-            str(metadata.get("install_target")),
-        }
+        wanted |= {str(metadata.get("install_target")), *lower_targets(metadata)}
     return {
         name: digest
         for name, digest in present.layers.items()

@@ -12,18 +12,19 @@ import json
 from typing import TYPE_CHECKING
 
 from ocistacks.blob.names import is_plain_name
-from ocistacks.deploy.venvstacks_metadata import stack_metadata
+from ocistacks.deploy.venvstacks_metadata import lower_targets, stack_metadata
 from ocistacks.errors import UsageError
 from ocistacks.files import unwritable, write_text_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ocistacks.deploy.venvstacks_metadata import Metadata
     from ocistacks.platforms import Platform
     from ocistacks.request.plan import PlannedLayer
     from ocistacks.spec.model import LayerSpec, StackSpec
+    from ocistacks.spec.names import LayerKind
 
 METADATA_FOLDER = "__venvstacks__"
 _LAYERS_FOLDER = "env_metadata"
@@ -68,9 +69,10 @@ class MetadataFolder:
         """Write the metadata of ``current`` layers, by environment name, then that of the stack.
 
         The stack's lists other layers of ``stack`` too, as they were written before, if
-        ``is_kept`` says so: where only some layers were asked for, the others are not forgotten.
+        ``is_kept`` says so: where only some layers were asked for, the others are not forgotten,
+        nor is the version of a layer that they stand on when it has a newer one.
         """
-        listed = []
+        listed: list[tuple[LayerKind, Metadata]] = []
         for layer in stack.layers:
             name = layer.environment_name
             metadata = current.get(name)
@@ -81,7 +83,30 @@ class MetadataFolder:
             metadata = self.read_layer(name)
             if metadata is not None and is_kept(layer, metadata):
                 listed.append((layer.kind, metadata))
-        write_text_atomically(self.stack_path, _json(stack_metadata(listed)))
+        older = list(self._older_versions(stack, listed, is_kept))
+        write_text_atomically(self.stack_path, _json(stack_metadata([*older, *listed])))
+
+    def _older_versions(
+        self,
+        stack: StackSpec,
+        listed: Sequence[tuple[LayerKind, Metadata]],
+        is_kept: Callable[[LayerSpec, Metadata], bool],
+    ) -> Iterator[tuple[LayerKind, Metadata]]:
+        """Yield, of the layers that the stack's metadata listed before, those still stood on."""
+        missing = {name for _, metadata in listed for name in lower_targets(metadata)}
+        missing -= {str(metadata.get("install_target")) for _, metadata in listed}
+        before = (_read(self.stack_path) or {}).get("layers")
+        by_kind = before if isinstance(before, dict) else {}
+        for layer in stack.layers:
+            of_kind = by_kind.get(layer.kind.plural)
+            for metadata in of_kind if isinstance(of_kind, list) else ():
+                if (
+                    isinstance(metadata, dict)
+                    and metadata.get("layer_name") == layer.environment_name
+                    and str(metadata.get("install_target")) in missing
+                    and is_kept(layer, metadata)
+                ):
+                    yield layer.kind, metadata
 
 
 def refuse_clashes(plans: Iterable[PlannedLayer], *, hint: str) -> None:

@@ -112,6 +112,13 @@ def stack_metadata(layers: Sequence[tuple[LayerKind, Metadata]]) -> Metadata:
     }
 
 
+def lower_targets(metadata: Metadata) -> frozenset[str]:
+    """Return the folder names of what a layer stands on, as far as metadata that was read tells."""
+    required = metadata.get("required_layers")
+    names = [*(required if isinstance(required, list) else ()), metadata.get("runtime_layer")]
+    return frozenset(name for name in names if isinstance(name, str))
+
+
 def own_value(metadata: Metadata | None, key: str) -> object:
     """Return a value below the key of our own, None where metadata that was read has none."""
     own = metadata.get(OWN_KEY) if metadata is not None else None

@@ -251,6 +251,47 @@ def test_some_layers_leave_the_others_in_the_combined_metadata(shop, publish, li
     assert {**after, "app-plain": None} == {**before, "app-plain": None}
 
 
+def versions(shop):
+    """Return the versions of framework-above that the combined metadata lists, in order."""
+    text = (shop.output / "__venvstacks__/venvstacks.json").read_text()
+    frameworks = json.loads(text)["layers"]["frameworks"]
+    names = [layer["install_target"] for layer in frameworks]
+    return [name for name in names if name.startswith("framework-above")]
+
+
+def test_a_version_is_listed_as_long_as_a_listed_layer_stands_on_it(shop, publish):
+    stack = shop.stack()
+    publish(shop.built(shop.plans(stack)))
+    publish(shop.built(shop.plans(stack, lock_version=2, names=["framework-above"])))
+    assert versions(shop) == ["framework-above@1", "framework-above@2"]
+    publish(shop.built(shop.plans(stack, lock_version=2, names=["app-plain"])))
+    assert versions(shop) == ["framework-above@1", "framework-above@2"]
+    publish(shop.built(shop.plans(stack, lock_version=2, names=["app-demo"])))
+    assert versions(shop) == ["framework-above@2"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "[]", '{"layers": 3}', '{"layers": {"frameworks": 3}}', '{"layers": {"frameworks": [[]]}}']
+    + [
+        json.dumps({"layers": {"frameworks": [{"layer_name": "framework-above", **entry}]}})
+        for entry in (
+            {},
+            {"install_target": ["framework-above@1"]},
+            {"install_target": "framework-above@1"},
+            {"install_target": "framework-above@1", "archive_name": "../secret"},
+        )
+    ],
+)
+def test_combined_metadata_that_cannot_be_read_lists_no_older_version(shop, publish, before):
+    stack = shop.stack()
+    publish(shop.built(shop.plans(stack)))
+    (shop.folder / "secret").touch()
+    (shop.output / "__venvstacks__/venvstacks.json").write_text(before)
+    publish(shop.built(shop.plans(stack, lock_version=2, names=["framework-above"])))
+    assert versions(shop) == ["framework-above@2"]
+
+
 def test_what_the_stack_no_longer_has_leaves_the_combined_metadata(shop, publish, listed):
     publish(shop.built(shop.plans(shop.stack())))
     (shop.output / "framework-base.tar.zst").unlink()
