@@ -124,10 +124,23 @@ def test_publishing_without_a_base_image_at_hand_goes_on(small, command_line):
     assert finished.returncode == 0, finished.stderr
     assert "warning: no application images are made: " in finished.stderr
     assert "stack sha256:" in finished.stdout
+
+
+@pytest.mark.parametrize("command", [("publish",), ("push", "oci:out")])
+def test_a_base_image_that_cannot_be_had_is_told_before_anything_is_made(
+    small, command_line, command
+):
+    verb, *target = command
     code, message = command_line.fail(
-        *("publish", small, "--base-image", "127.0.0.1:9/none"),
+        *(verb, small, *target, "--base-image", f"oci:{small.parent / 'none'}")
     )
-    assert code == 10, message
+    assert code == 6, message
+    assert message.startswith(f"The base image oci:{small.parent / 'none'} cannot be used. ")
+    assert sorted(path.name for path in small.parent.iterdir()) == [
+        "requirements",
+        "small.py",
+        "venvstacks.toml",
+    ]
 
 
 def test_stacks_share_layers_through_the_layer_repository(small, command_line, registry):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
+from ocistacks.cli.base_images import open_base_images
 from ocistacks.cli.send import SentStack, send_stack
 from ocistacks.cli.tables import print_table, size
 from ocistacks.deploy.archive_formats.convert import ArchiveFormat
@@ -53,26 +55,24 @@ def publish_selected(
     """
     layers = [layer for layer in built if layer.plan.layer.environment_name in selection.to_publish]
     output = session.folder(options.output_dir)
-    archives = publish_archives(
-        layers,
-        output,
-        session.store,
-        stack=session.stack,
-        options=_publish_options(session, options, force=force),
-        reporter=session.reporter,
-    )
     layout = LayoutReference(folder=output / LAYOUT_FOLDER, tag="latest")
-    sent = (
-        send_stack(
-            session,
-            session.present(built),
-            layout,
-            needs_images=False,
-            attest=options.attestations,
+    with ExitStack() as opened:
+        bases = None
+        if options.layout:
+            bases = opened.enter_context(open_base_images(session, needs_images=False))
+        archives = publish_archives(
+            layers,
+            output,
+            session.store,
+            stack=session.stack,
+            options=_publish_options(session, options, force=force),
+            reporter=session.reporter,
         )
-        if options.layout
-        else None
-    )
+        sent = None
+        if bases is not None:
+            sent = send_stack(
+                session, session.present(built), layout, bases=bases, attest=options.attestations
+            )
     return PublishedStack(archives=archives, layout=layout, sent=sent)
 
 

@@ -41,6 +41,7 @@ def push(
     cache: CacheOption = True,
 ) -> None:
     """Send a stack to a registry or an image layout; nothing that is there already is sent."""
+    from ocistacks.cli.base_images import open_base_images
     from ocistacks.cli.plans import print_plans, told_summary
     from ocistacks.cli.send import layer_repository, plan_sending, send_stack
     from ocistacks.cli.session import stack_session
@@ -52,14 +53,18 @@ def push(
     with stack_session(
         spec, settings=settings, flags=builder.flags(cache=cache), talk=talk
     ) as session:
+        # What cannot be pushed is told before anything is built.
         target = target or _of_settings(session.stack)
-        layer_repository(session, target)  # told before anything is built
-        layers = session.build(target=target, insecure=insecure)
-        if plan.dry_run:
-            planned = plan_sending(session, layers, target, insecure=insecure)
-            print_plans(planned.transfers, digest=planned.digest, as_json=plan.json)
-            return
-        sent = send_stack(session, layers, target, insecure=insecure, attest=attestations)
+        layer_repository(session, target)
+        with open_base_images(session, needs_images=True) as bases:
+            layers = session.build(target=target, insecure=insecure)
+            if plan.dry_run:
+                planned = plan_sending(session, layers, target, bases=bases, insecure=insecure)
+                print_plans(planned.transfers, digest=planned.digest, as_json=plan.json)
+                return
+            sent = send_stack(
+                session, layers, target, bases=bases, insecure=insecure, attest=attestations
+            )
     typer.echo(told_summary(f"{target}@{sent.digest}", sent.summary))
     if sent.shared is not None:
         typer.echo(told_summary(*sent.shared))

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from ocistacks.cli.attesting import StackAttester
 from ocistacks.cli.plans import PlannedTransfer
-from ocistacks.errors import AuthError, NotFoundError, TransferError, UsageError
+from ocistacks.errors import UsageError
 from ocistacks.oci.assemble_stack import StackObjects, assemble_stack
 from ocistacks.oci.assembled_source import AssembledSource
-from ocistacks.oci.base_image import SETTING_HINT, read_base_image
 from ocistacks.oci.open import open_sink, open_source
 from ocistacks.oci.transfer import copy_objects, plan_copy
 from ocistacks.oci.transfer_plan import MountSource
@@ -22,19 +21,17 @@ from ocistacks.registry.reference import (
     RegistryReference,
     parse_reference,
 )
-from ocistacks.spec.settings import NO_BASE_IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ocistacks.builder.build_stack import BuiltLayer
+    from ocistacks.cli.base_images import BaseImages
     from ocistacks.cli.session import StackSession
     from ocistacks.digests import Digest
-    from ocistacks.oci.assemble import BaseImage
     from ocistacks.oci.attestations import AttestationSink, AttestationSummary
     from ocistacks.oci.transfer import TransferSummary
     from ocistacks.oci.transfer_plan import TransferPlan
-    from ocistacks.platforms import Platform
     from ocistacks.registry.model import Descriptor
     from ocistacks.registry.source import ObjectSource
 
@@ -68,7 +65,6 @@ class _Assembled:
 
     objects: StackObjects
     source: AssembledSource
-    bases: Mapping[Platform, BaseImage]
     origins: Mapping[Digest, str]
 
     def shared_with(self, repository: str) -> tuple[Descriptor, Mapping[str, str]] | None:
@@ -92,23 +88,20 @@ def send_stack(
     layers: Sequence[BuiltLayer],
     target: LayoutReference | RegistryReference,
     *,
+    bases: BaseImages,
     insecure: bool = False,
-    needs_images: bool = True,
     attest: bool = True,
 ) -> SentStack:
     """Send the objects of a built stack; its tag moves last, when all else is there.
 
-    With ``attest``, SBOMs and provenance go with them. Without ``needs_images``, a default base
-    image that cannot be had is a warning, and there are no application images then.
+    With ``attest``, SBOMs and provenance go with them.
 
     Raises:
         OcistacksError: of any kind; the tag has not moved then.
     """
     environment = session.environment
     with (
-        _assembled(
-            session, layers, target, needs_images=needs_images, insecure=insecure
-        ) as assembled,
+        _assembled(session, layers, target, bases=bases, insecure=insecure) as assembled,
         open_sink(target, environment=environment, insecure=insecure) as sink,
         _open_layer_repository(session, assembled, target, insecure=insecure) as shared,
     ):
@@ -116,7 +109,7 @@ def send_stack(
         attester = None
         if attest:
             attester = StackAttester.of(
-                layers, objects, assembled.bases, environment=environment, insecure=insecure
+                layers, objects, bases.images, environment=environment, insecure=insecure
             )
         sent_before = None
         to_share = assembled.shared_with(shared.name) if shared is not None else None
@@ -161,6 +154,7 @@ def plan_sending(
     layers: Sequence[BuiltLayer],
     target: LayoutReference | RegistryReference,
     *,
+    bases: BaseImages,
     insecure: bool = False,
 ) -> PlannedStack:
     """Return what ``send_stack`` would do, and change nothing but this machine's store.
@@ -170,7 +164,7 @@ def plan_sending(
     """
     environment = session.environment
     with (
-        _assembled(session, layers, target, needs_images=True, insecure=insecure) as assembled,
+        _assembled(session, layers, target, bases=bases, insecure=insecure) as assembled,
         open_sink(target, environment=environment, insecure=insecure, dry_run=True) as sink,
         _open_layer_repository(session, assembled, target, insecure=insecure) as shared,
     ):
@@ -201,34 +195,16 @@ def _assembled(
     layers: Sequence[BuiltLayer],
     target: LayoutReference | RegistryReference,
     *,
-    needs_images: bool,
+    bases: BaseImages,
     insecure: bool,
 ) -> Iterator[_Assembled]:
-    environment, name = session.environment, session.stack.settings.base_image
     with ExitStack() as opened:
-        base_source, bases = None, {}
-        if name != NO_BASE_IMAGE:
-            reference = _base_reference(name)
-            base_source = opened.enter_context(open_source(reference, environment=environment))
-            try:
-                bases = {
-                    platform: read_base_image(base_source, reference, platform)
-                    for platform in session.platforms
-                    if platform.is_linux
-                }
-            except (AuthError, NotFoundError, TransferError) as error:
-                if needs_images or "base_image" in session.stack.settings.model_fields_set:
-                    raise
-                session.reporter.say(
-                    f"warning: no application images are made: {error.what} ({name}); "
-                    f"--base-image names another"
-                )
-        objects = assemble_stack(layers, bases, tag=target.tag or DEFAULT_TAG)
+        objects = assemble_stack(layers, bases.images, tag=target.tag or DEFAULT_TAG)
         source = AssembledSource(
             (*objects.artifacts, *objects.images),
             (*objects.image_indexes, objects.index),
             store=session.store,
-            base=base_source,
+            base=bases.source,
             elsewhere=_open_origins(session, layers, opened, insecure=insecure),
         )
         origins = {
@@ -236,7 +212,7 @@ def _assembled(
             for layer, artifact in zip(layers, objects.artifacts, strict=True)
             if layer.origin is not None
         }
-        yield _Assembled(objects=objects, source=source, bases=bases, origins=origins)
+        yield _Assembled(objects=objects, source=source, origins=origins)
 
 
 def _open_origins(
@@ -311,18 +287,6 @@ def layer_repository(
             expected=f"a repository of {target.host}, because blobs are mounted within a registry",
         )
     return None if shared.name == target.name else shared
-
-
-def _base_reference(name: str) -> LayoutReference | RegistryReference:
-    try:
-        return parse_reference(name)
-    except UsageError as error:
-        raise UsageError(
-            f"The base image is not a reference: {error.what}",
-            found=error.found,
-            expected=error.expected,
-            hint=SETTING_HINT,
-        ) from error
 
 
 def _without_tag(target: LayoutReference | RegistryReference) -> str:

@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING
 
 from ocistacks.canonical_json import canonical_json
 from ocistacks.digests import Digest
-from ocistacks.kubernetes.pods import (
-    MOUNT,
-    Object,
-    application_container,
-    pod_spec,
-    python_command,
-)
-from ocistacks.kubernetes.pull_container import credentials_volumes, pull_container
+from ocistacks.kubernetes.pods import MOUNT, Object
+from ocistacks.kubernetes.pulled_pod import pulled_pod
 
 if TYPE_CHECKING:
     from ocistacks.kubernetes.model import NodeStore, PinnedApplication, Puller, Workload
@@ -35,18 +29,13 @@ def node_pod(
     store: NodeStore,
 ) -> Object:
     """Return the PodSpec; ``base`` is the image of the container that runs the application."""
-    folder = f"{MOUNT}/deployments/{node_folder(application)}"
-    return pod_spec(
+    return pulled_pod(
+        application,
         workload,
-        platforms=application.platforms,
-        init_containers=[pull_container(application, workload, puller, folder=folder)],
-        container=application_container(
-            workload,
-            image=base,
-            command=python_command(application, folder),
-            mounts=[{"name": "stack", "mountPath": MOUNT, "readOnly": True}],
-        ),
-        volumes=[{"name": "stack", **_volume(store)}, *credentials_volumes(workload)],
+        base=base,
+        puller=puller,
+        folder=f"{MOUNT}/deployments/{node_folder(application)}",
+        volume=_volume(store),
     )
 
 

@@ -66,7 +66,7 @@ def read_base_image(
             configuration=_configuration(source, manifest, platform, name),
         )
     except (AuthError, NotFoundError, TransferError) as error:
-        raise _explained(error, name) from error
+        raise unusable(error, name) from error
 
 
 def _for_platform(
@@ -156,8 +156,8 @@ def _configuration(
     return configuration
 
 
-def _explained(error: OcistacksError, name: str) -> OcistacksError:
-    """Return ``error`` as one of the base image, whose setting its hint names."""
+def unusable(error: OcistacksError, name: str) -> OcistacksError:
+    """Return ``error`` as one of the base image ``name``, whose setting its hint names."""
     hint = SETTING_HINT if error.hint is None else f"{error.hint}; or {SETTING_HINT}"
     return type(error)(
         f"The base image {name} cannot be used. {error.what}",

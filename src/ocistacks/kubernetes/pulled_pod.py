@@ -1,10 +1,19 @@
-"""The init container that pulls an application's layers, for the modes `init` and `node`."""
+"""The pod whose init container pulls an application's layers, for the modes `init` and `node`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ocistacks.kubernetes.pods import MOUNT, Object, container_security, literal, variables
+from ocistacks.kubernetes.pods import (
+    MOUNT,
+    Object,
+    application_container,
+    container_security,
+    literal,
+    pod_spec,
+    python_command,
+    variables,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +29,34 @@ _RESOURCES: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def pull_container(
+def pulled_pod(
+    application: PinnedApplication,
+    workload: Workload,
+    *,
+    base: str,
+    puller: Puller,
+    folder: str,
+    volume: Object,
+) -> Object:
+    """Return the PodSpec of an application that is pulled to ``folder``, which is in ``volume``.
+
+    ``base`` is the image of the container that runs the application, and sees it read-only.
+    """
+    return pod_spec(
+        workload,
+        platforms=application.platforms,
+        init_containers=[_pull_container(application, workload, puller, folder=folder)],
+        container=application_container(
+            workload,
+            image=base,
+            command=python_command(application, folder),
+            mounts=[{"name": "stack", "mountPath": MOUNT, "readOnly": True}],
+        ),
+        volumes=[{"name": "stack", **volume}, *_credentials_volumes(workload)],
+    )
+
+
+def _pull_container(
     application: PinnedApplication, workload: Workload, puller: Puller, *, folder: str
 ) -> Object:
     """Return the container that makes ``folder`` a deployment of the application.
@@ -56,7 +92,7 @@ def pull_container(
     }
 
 
-def credentials_volumes(workload: Workload) -> list[Object]:
+def _credentials_volumes(workload: Workload) -> list[Object]:
     """Return the volume with what the puller logs in with: the first of the pull secrets."""
     if not workload.pull_secrets:
         return []
