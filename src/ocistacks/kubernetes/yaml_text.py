@@ -15,10 +15,13 @@ _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9/._@:-]*[A-Za-z0-9]")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes each list's entries indented, and in quotes what might be misread."""
+    """Writes lists indented, in quotes what might be misread, and what comes twice in full."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002 - PyYAML's signature
         super().increase_indent(flow, False)  # noqa: FBT003
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

@@ -50,7 +50,9 @@ def cases():
 def test_kubernetes_schemas_take_it(application, pod_of, mode, kind, fields, version):
     workload = Workload(name="demo", kind=kind, **fields)
     document = manifest(application, workload, pod_of(mode, workload))
-    read = yaml.safe_load(yaml_text(document))
+    text = yaml_text(document)
+    assert not {type(token) for token in yaml.scan(text)} & {yaml.AliasToken, yaml.AnchorToken}
+    read = yaml.safe_load(text)
     assert read == document
     kubernetes_validate.validate(read, version, strict=True)
 
