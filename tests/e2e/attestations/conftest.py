@@ -1,4 +1,4 @@
-"""A small stack whose wheels and Python a server on the loopback has, and its push."""
+"""A small stack whose wheels and Python a server on the loopback has, its push, and a forger."""
 
 import base64
 import contextlib
@@ -14,6 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from ocistacks.digests import Digest
+from ocistacks.oci.attestations import attach, attestation, read_attestations
+from ocistacks.oci.layout import ImageLayout
+from ocistacks.registry.model import Descriptor, Index, Manifest
+
+SBOM = "application/vnd.cyclonedx+json"
+PROVENANCE = "application/vnd.in-toto+json"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 RUNTIME = """
 [[runtimes]]
 name = "cpython-3.13"
@@ -198,3 +207,115 @@ def damaged(registry_data):
             path.write_bytes(before)
 
     return damage
+
+
+@pytest.fixture
+def rows():
+    """A function that reads the table of checks: {layer: {column: outcome}}."""
+
+    def read(told):
+        lines = told.splitlines()
+        columns = lines[0].split()
+        table = {}
+        for line in lines[1:]:
+            cells = line.rsplit(maxsplit=len(columns) - 1)  # names of images hold spaces
+            if len(cells) == len(columns) and "promise" not in line:
+                table[cells[0].strip()] = dict(zip(columns[2:], cells[2:], strict=True))
+        return table
+
+    return read
+
+
+class Forger:
+    """Changes a stack in a layout as somebody with the right to write to a registry could."""
+
+    def __init__(self, folder):
+        self.layout = ImageLayout.open(folder)
+        self.reference = f"oci:{folder}:latest"
+
+    @property
+    def index(self):
+        root = self.layout.resolve("latest")
+        return Index.read(self.layout.read_manifest(root), where="test")
+
+    def entry(self, name):
+        (found,) = [
+            entry
+            for entry in self.index.manifests
+            if entry.annotation("dev.ocistacks.layer.name") == name
+            and entry.annotation("org.opencontainers.image.title")
+        ]
+        return found
+
+    def manifest(self, entry):
+        return Manifest.read(self.layout.read_manifest(entry), where="test")
+
+    def write_blob(self, content, media_type):
+        descriptor = Descriptor(
+            media_type=media_type, digest=Digest.of_bytes(content), size=len(content)
+        )
+        self.layout.write_blob(descriptor, lambda: contextlib.nullcontext(iter((content,))))
+        return descriptor
+
+    def replace(self, name, manifest, **changes):
+        """Put another manifest in the place of a layer's, and attach what the old one had."""
+        old = self.entry(name)
+        content = manifest.canonical()
+        self.layout.write_manifest(content, MANIFEST_TYPE, None)
+        digest = Digest.of_bytes(content)
+        new = old.model_copy(update={"digest": digest, "size": len(content), **changes})
+        entries = tuple(new if each == old else each for each in self.index.manifests)
+        index = self.index.model_copy(update={"manifests": entries}).canonical()
+        self.layout.write_manifest(index, INDEX_TYPE, "latest")
+        return old, new
+
+    def documents(self, entry, kind):
+        return [content for _, content in read_attestations(self.layout, entry.digest, kind)]
+
+    def attach(self, entry, kind, content):
+        attach([attestation(entry, kind, content, title="forged.json")], self.layout)
+
+    def detach(self, entry, kind):
+        """Take what is attached out of the layout's index."""
+        gone = {each.digest for each in self.layout.referrers(entry.digest, kind)}
+        path = self.layout.folder / "index.json"
+        index = json.loads(path.read_bytes())
+        index["manifests"] = [each for each in index["manifests"] if each["digest"] not in gone]
+        path.write_text(json.dumps(index))
+
+    def with_blob(self, name, change_tree, tmp_path):
+        """Give a layer another blob, with all its documents made to fit."""
+        entry = self.entry(name)
+        manifest = self.manifest(entry)
+        path, blob = tmp_path / "forged", change_tree()
+        (old_layer,) = manifest.layers
+        annotations = {
+            **(old_layer.annotations or {}),
+            **blob.annotations,
+            "dev.ocistacks.blob.uncompressed-size": str(blob.uncompressed_size),
+            "dev.ocistacks.blob.file-count": str(blob.file_count),
+        }
+        content = path.read_bytes()
+        layer = self.write_blob(content, old_layer.media_type)
+        layer = layer.model_copy(update={"annotations": annotations})
+        configuration = json.loads(self.layout.blob_path(manifest.config.digest).read_bytes())
+        configuration["rootfs"]["diff_ids"] = [blob.diff_id]
+        config = self.write_blob(json.dumps(configuration).encode(), manifest.config.media_type)
+        changed = manifest.model_copy(update={"layers": (layer,), "config": config})
+        old, new = self.replace(name, changed)
+        (statement,) = self.documents(old, PROVENANCE)
+        document = json.loads(statement)
+        document["subject"][0]["digest"]["sha256"] = layer.digest.hex
+        self.attach(new, PROVENANCE, json.dumps(document).encode())
+        self.attach(new, SBOM, self.documents(old, SBOM)[0])
+
+
+@pytest.fixture
+def forger_of():
+    """A function that gives a forger of the stack in a layout."""
+    return Forger
+
+
+@pytest.fixture
+def forger(forger_of, layout):
+    return forger_of(layout)

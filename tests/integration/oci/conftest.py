@@ -1,8 +1,10 @@
-"""A small stack of really packed layers, and a reporter that remembers."""
+"""A small stack of really packed layers, a reporter that remembers, objects at a faulty server."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from ocistacks.oci.assemble import application_image, layer_artifact, stack_inde
 from ocistacks.oci.assembled_source import AssembledSource
 from ocistacks.oci.description import Layer, LayerDescription
 from ocistacks.platforms import Platform
+from ocistacks.registry.model import Descriptor
 from ocistacks.store.store import Store
 
 if TYPE_CHECKING:
@@ -160,3 +163,39 @@ class _RecordingTask:
 @pytest.fixture
 def reporter():
     return RecordingReporter()
+
+
+@pytest.fixture
+def descriptor_of():
+    """A function that gives the descriptor of a content."""
+
+    def describe(content, media_type="application/octet-stream"):
+        return Descriptor(media_type=media_type, digest=Digest.of_bytes(content), size=len(content))
+
+    return describe
+
+
+@pytest.fixture
+def path_of():
+    """A function that gives the path under which the misbehaving server is asked for an object."""
+
+    def path(descriptor):
+        kind = "manifests" if descriptor.media_type == MANIFEST_TYPE else "blobs"
+        return f"/v2/x/{kind}/{descriptor.digest}"
+
+    return path
+
+
+@pytest.fixture
+def log_in(fault_server, tmp_path):
+    """A function that keeps credentials for the misbehaving server; gives what is sent of them."""
+
+    def keep():
+        folder = tmp_path / "home" / ".docker"
+        folder.mkdir(parents=True)
+        auth = base64.b64encode(b"user:pass word").decode()
+        auths = {fault_server.host: {"auth": auth}}
+        (folder / "config.json").write_text(json.dumps({"auths": auths}))
+        return auth
+
+    return keep

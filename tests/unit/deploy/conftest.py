@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import replace
 
@@ -9,6 +10,8 @@ import pytest
 
 from ocistacks.blob.pack import pack_tree
 from ocistacks.builder.build_stack import BuiltLayer
+from ocistacks.deploy.archive_request import PublishOptions
+from ocistacks.deploy.publish import publish_archives
 from ocistacks.digests import Digest
 from ocistacks.lock.metadata import LockMetadata
 from ocistacks.lock.paths import LockPaths
@@ -51,6 +54,7 @@ requirements = []
 LINUX = Platform.LINUX_X86_64
 LOCK_TEXT = 'lock-version = "1.0"\ncreated-by = "uv"\npackages = []\n'
 EMPTY = Digest.of_bytes(b"")
+BLOB = PublishOptions()
 
 
 class Shop:
@@ -141,3 +145,34 @@ def reporter():
 def changed():
     """A function that gives a value with other fields."""
     return replace
+
+
+@pytest.fixture
+def publish(shop, reporter):
+    """A function that publishes layers and returns what was published."""
+
+    def published(layers, options=BLOB, stack=None):
+        return publish_archives(
+            layers,
+            shop.output,
+            shop.store,
+            stack=stack or shop.stack(),
+            options=options,
+            reporter=reporter,
+        )
+
+    return published
+
+
+@pytest.fixture
+def combined(shop):
+    """A function that reads the combined metadata: layer name to metadata, in order."""
+
+    def read(tag=""):
+        path = shop.output / "__venvstacks__" / f"venvstacks{tag}.json"
+        kinds = json.loads(path.read_text())["layers"]
+        assert list(kinds) == ["applications", "frameworks", "runtimes"]
+        in_order = [*kinds["runtimes"], *kinds["frameworks"], *kinds["applications"]]
+        return {layer["layer_name"]: layer for layer in in_order}
+
+    return read
