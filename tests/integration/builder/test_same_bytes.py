@@ -9,7 +9,8 @@ import pytest
 COMBINATIONS = {
     "docker": ("docker", "here", 0o022, 2),
     "podman": ("podman", "elsewhere", 0o077, 1),
-    "local": ("local", "elsewhere", 0o022, 3),
+    "local": ("local", "here", 0o077, 3),
+    "local-elsewhere": ("local", "elsewhere", 0o022, 1),
 }
 
 

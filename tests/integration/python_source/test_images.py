@@ -49,10 +49,10 @@ def test_docker_builds_the_puller(docker, base_image, build_words):
     assert docker("run", *locked, name, "--version").startswith("ocistacks ")
 
 
-def test_buildah_builds_the_builder(containers, build_words):
-    """Podman's own way is that of the builder (integration/builder)."""
-    tag = "localhost/builder-by-buildah:latest"
-    containers("buildah", "build", *build_words("builder", "localhost/base:minbase", tag))
+@pytest.mark.parametrize("tool", ["podman", "buildah"])
+def test_podman_and_buildah_build_the_builder(containers, build_words, tool):
+    tag = f"localhost/builder-by-{tool}:latest"
+    containers(tool, "build", *build_words("builder", "localhost/base:minbase", tag))
     printed = containers("podman", "run", *ASK, tag, "-c", QUESTIONS)
     assert json.loads(printed) == ANSWERS
 
