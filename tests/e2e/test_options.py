@@ -124,6 +124,8 @@ def test_publishing_without_a_base_image_at_hand_goes_on(small, command_line):
     assert finished.returncode == 0, finished.stderr
     assert "warning: no application images are made: " in finished.stderr
     assert "stack sha256:" in finished.stdout
+    code, message = command_line.fail("publish", small, "--base-image", "127.0.0.1:9/none")
+    assert code == 10, message
 
 
 @pytest.mark.parametrize("command", [("publish",), ("push", "oci:out")])

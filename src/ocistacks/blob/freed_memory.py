@@ -17,8 +17,7 @@ def keep_freed_memory() -> None:
     """Have malloc keep what is freed, up to 64 MB an arena, for the next allocation.
 
     By default glibc gives the buffers of each batch back to the kernel, and their pages are
-    zeroed and mapped again for the next one: a twentieth of the time that packing takes. A C
-    library that has no mallopt is left as it is.
+    zeroed and mapped again for the next one. A C library that has no mallopt is left as it is.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
