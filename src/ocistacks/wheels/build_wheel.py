@@ -6,7 +6,9 @@ What was built before from the same sdist, requirements, Python and settings is 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
@@ -38,7 +40,7 @@ from ocistacks.wheels.resolver_settings import build_settings
 from ocistacks.wheels.sdist import find_sdist
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from packaging.pylock import Package
@@ -105,6 +107,17 @@ class WheelBuilds:
     resolve_python: PythonResolver
     open_builder: BuilderFactory
     reporter: Reporter
+
+    @contextmanager
+    def with_one_builder(self) -> Iterator[WheelBuilds]:
+        """Give the same, but all its wheels are built by one builder, which is open until exit.
+
+        It is opened when the first wheel needs it: to look for its image or its packages takes
+        seconds.
+        """
+        with ExitStack() as kept:
+            opened = cache(lambda: kept.enter_context(self.open_builder()))
+            yield replace(self, open_builder=lambda: nullcontext(opened()))
 
     def build(
         self, requirement: Requirement, layer: LayerSpec, lower_packages: Iterable[Package] = ()

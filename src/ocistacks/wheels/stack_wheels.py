@@ -41,27 +41,17 @@ def build_named(builds: WheelBuilds, requirements: Sequence[Requirement]) -> lis
     for layer in layers:
         minors.setdefault(runtime_of(layer).python_minor, runtime_of(layer))
     results: list[WheelResult] = []
-    for requirement in requirements:
-        made: list[WheelResult] = []
-        for minor, runtime in minors.items():
-            layer = next(
-                (
-                    layer
-                    for layer in layers
-                    if runtime_of(layer).python_minor == minor
-                    and _asks_for(layer, requirement.name)
-                ),
-                replace(runtime, platforms=(builds.options.platform,)),
-            )
-            if any(fits(result, layer) for result in made):
-                continue
-            made.append(builds.build(requirement, layer))
-            if not fits(made[-1], layer):
-                builds.reporter.say(
-                    f"warning: layer {layer.environment_name} cannot take "
-                    f"{made[-1].wheel.filename}: its linux_target is {layer.linux_target}"
+    with builds.with_one_builder() as sharing:
+        for requirement in requirements:
+            asking = [layer for layer in layers if _asks_for(layer, requirement.name)]
+            for_each = [
+                next(
+                    (layer for layer in asking if runtime_of(layer).python_minor == minor),
+                    replace(runtime, platforms=(builds.options.platform,)),
                 )
-        results += made
+                for minor, runtime in minors.items()
+            ]
+            results += _build_for_each(sharing, requirement, for_each)
     return results
 
 
@@ -74,9 +64,11 @@ def build_missing(builds: WheelBuilds) -> list[WheelResult]:
         LockError: a layer has no solution, also with the wheels that were built for it.
         NotFoundError: no layer of the stack is for the builder's platform.
     """
-    search = _Search(builds=builds)
-    for layer in _layers(builds):
-        search.complete(layer)
+    layers = _layers(builds)
+    with builds.with_one_builder() as sharing:
+        search = _Search(builds=sharing)
+        for layer in layers:
+            search.complete(layer)
     return search.results
 
 
@@ -125,6 +117,23 @@ class _Search:
         # What a build is made with is upgraded by an upgrade, not what the layer is made of.
         pylock = resolve_layer(resolution, replace(options.locking(stack), upgrade=False))
         return [package for package in pylock.packages if not is_shared(package)]
+
+
+def _build_for_each(
+    builds: WheelBuilds, requirement: Requirement, layers: Sequence[LayerSpec]
+) -> list[WheelResult]:
+    """Build the wheel for each of ``layers`` that takes none of those before it."""
+    made: list[WheelResult] = []
+    for layer in layers:
+        if any(fits(result, layer) for result in made):
+            continue
+        made.append(builds.build(requirement, layer))
+        if not fits(made[-1], layer):
+            builds.reporter.say(
+                f"warning: layer {layer.environment_name} cannot take "
+                f"{made[-1].wheel.filename}: its linux_target is {layer.linux_target}"
+            )
+    return made
 
 
 def _layers(builds: WheelBuilds) -> list[LayerSpec]:

@@ -163,6 +163,7 @@ def test_from_sdists_to_a_running_application(journey, index, tmp_path):
 def test_the_same_bytes_each_time_and_no_work_the_second_time(journey):
     names = ("journey-legacy==1.0", "journey_native")
     assert set(journey.build(*names, force=True)) == {LEGACY_WHEEL, NATIVE_WHEEL}
+    assert journey.opened == 1
     first = journey.wheels()
     assert journey.build(*names, force=True) == {LEGACY_WHEEL: "built", NATIVE_WHEEL: "built"}
     assert journey.wheels() == first
