@@ -3,20 +3,27 @@
 It is made of Debian packages of the release that this machine runs, so that an interpreter of this
 machine finds its C library there. The packages are only unpacked: none of their scripts runs, and
 the few links that those would make are made here. No privilege is needed for it.
+
+As with an image, the one that is there is used. apt is asked again a day later, so that fixes
+arrive; where it cannot answer then, the one that is there goes on being used.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from pydantic import BaseModel, ConfigDict
 
 from ocistacks.builder.private_apt import PrivateApt
 from ocistacks.canonical_json import canonical_json
 from ocistacks.digests import Digest
 from ocistacks.errors import EngineError
+from ocistacks.store.records import read_record, write_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +36,9 @@ STAGE: Final = "stage"
 
 _LAYOUT_VERSION: Final = 1
 """Goes up when other files come of the same packages."""
+
+_ANSWER_SECONDS: Final = 86_400.0
+"""How long apt's answer holds."""
 
 _PACKAGE_LIST: Final = Path(__file__).parent / "image" / "toolchain-packages.txt"
 
@@ -49,31 +59,81 @@ def toolchain_packages() -> tuple[str, ...]:
     return (*_PACKAGE_LIST.read_text(encoding="utf-8").split(), *_IMAGE_PACKAGES)
 
 
-def ensure_toolchain_root(store: Store, *, say: Callable[[str], None]) -> Path:
-    """Return the toolchain root of the packages that apt offers now, made where it is missing.
+class ToolchainChoice(BaseModel):
+    """Which root a machine uses; the age of its file is that of apt's answer."""
 
-    ``say`` is told the steps that take time.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: Digest
+
+
+def ensure_toolchain_root(store: Store, *, say: Callable[[str], None]) -> Path:
+    """Return the toolchain root that this machine uses, made of what apt offers where needed.
+
+    ``say`` is told the steps that take time, and why an older root is taken.
 
     Raises:
-        EngineError: the packages cannot be found, fetched or unpacked.
+        EngineError: there is none, and the packages cannot be found, fetched or unpacked.
         DigestError: a package is not what its source lists.
     """
+    record = store.choice_path(machine_identity())
+    with store.exclusively("toolchain"):
+        known = _known_root(store, record)
+        if known is not None and time.time() - record.stat().st_mtime < _ANSWER_SECONDS:
+            root = known
+        else:
+            try:
+                root = _root_of_today(store, say)
+            except EngineError as error:
+                if known is None:
+                    raise
+                told = ": ".join(filter(None, (error.what.rstrip("."), error.found)))
+                say(f"Going on with the toolchain that is there: {told}.")
+                root = known
+            else:
+                write_record(record, ToolchainChoice(root=Digest.from_hex(root.name)))
+        os.utime(root)  # what is used is not cleaned up
+    return root
+
+
+def machine_identity() -> Digest:
+    """Return the digest of what apt is asked, and by which kind of machine."""
+    release = Path("/etc/os-release")
+    return Digest.of_bytes(
+        canonical_json(
+            {
+                "layout": _LAYOUT_VERSION,
+                "machine": os.uname().machine,
+                "packages": sorted(toolchain_packages()),
+                "release": release.read_text(encoding="utf-8") if release.is_file() else "",
+            }
+        )
+    )
+
+
+def _known_root(store: Store, record: Path) -> Path | None:
+    choice = read_record(record, ToolchainChoice)
+    root = store.toolchain_path(choice.root) if choice is not None else None
+    return root if root is not None and root.is_dir() else None
+
+
+def _root_of_today(store: Store, say: Callable[[str], None]) -> Path:
+    """Return the root of the packages that apt offers now, made where it is missing."""
     with store.temporary_folder() as work:
         (work / "apt").mkdir()
         apt = PrivateApt(work / "apt")
         packages = apt.resolve(toolchain_packages())
         root = store.toolchain_path(root_identity(packages))
-        with store.exclusively(f"toolchain-{root.name}"):
-            if not root.is_dir():
-                megabytes = sum(package.size for package in packages) / 1e6
-                say(
-                    f"The toolchain for Python is missing: fetching {len(packages)} Debian "
-                    f"packages ({megabytes:.0f} MB), once."
-                )
-                archives = apt.download(packages)
-                say("Unpacking the toolchain.")
-                assemble_root(archives, work / "root")
-                (work / "root").rename(root)
+        if not root.is_dir():
+            megabytes = sum(package.size for package in packages) / 1e6
+            say(
+                f"The toolchain for Python is missing: fetching {len(packages)} Debian "
+                f"packages ({megabytes:.0f} MB), once."
+            )
+            archives = apt.download(packages)
+            say("Unpacking the toolchain.")
+            assemble_root(archives, work / "root")
+            (work / "root").rename(root)
     return root
 
 

@@ -94,6 +94,8 @@ class _Collection:
         self._take_unused(blobs, pythons, "a blob that was not used")
         partial = _sorted(root / "partial")
         self._take_unused(partial, set(), "a part of a blob that nobody went on with")
+        toolchains = _sorted(root / "toolchains")
+        self._take_unused(toolchains, set(), "a toolchain that was not used")
         for folder in _RECORDS:
             self._take_unused(_sorted(root / folder), set(), "a record that was not used")
         self._take_unlinked()

@@ -7,7 +7,7 @@
     builds/HEX.json        what a build request's input digest gave
     pythons/NAME.json      which Python archive a release tarball gave
     scripts/HEX.json       which console scripts a wheel declares
-    choices/HEX.json       which wheels a platform takes of a lock
+    choices/HEX.json       which wheels a platform takes of a lock, and a machine's toolchain
     toolchains/HEX         the root folders that Python is compiled in, by what they are made of
     targets/HEX.json       folders elsewhere that hold layers of the store
     locks/NAME             what processes wait for each other on
@@ -98,7 +98,7 @@ class Store:
         return self.root / "scripts" / f"{wheel.hex}.json"
 
     def choice_path(self, identity: Digest) -> Path:
-        """Return the record of which wheels a platform takes of a lock."""
+        """Return the record of a choice, such as which wheels a platform takes of a lock."""
         return self.root / "choices" / f"{identity.hex}.json"
 
     def toolchain_path(self, identity: Digest) -> Path:

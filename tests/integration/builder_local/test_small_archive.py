@@ -8,7 +8,11 @@ import sys
 import pytest
 
 from ocistacks.builder.private_apt import PrivateApt
-from ocistacks.builder.toolchain_root import assemble_root, ensure_toolchain_root
+from ocistacks.builder.toolchain_root import (
+    assemble_root,
+    ensure_toolchain_root,
+    machine_identity,
+)
 from ocistacks.digests import Digest
 from ocistacks.errors import EngineError
 from ocistacks.store.store import Store
@@ -27,6 +31,13 @@ def store(tmp_path):
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+def a_day_passes(store):
+    """Make the store's choice of a root as old as apt's answer may be."""
+    record = store.choice_path(machine_identity())
+    then = record.stat().st_mtime - 86_400
+    os.utime(record, (then, then))
 
 
 def test_what_is_needed_is_found_though_this_machine_has_it_installed(
@@ -130,6 +141,7 @@ def test_a_root_is_made_once_and_holds_what_its_packages_hold(
     assert names(root / "usr/share") == []
 
     fetched = [name for name in mirror.asked if name.endswith(".deb")]
+    a_day_passes(store)
     use_source(f"deb [trusted=yes] file:{toolchain_archive.folder} ./")
     assert ensure_toolchain_root(store, say=said.append) == root
     assert len(said) == 2
@@ -137,12 +149,38 @@ def test_a_root_is_made_once_and_holds_what_its_packages_hold(
     assert names(store.root / "temporary") == []
 
 
-def test_another_version_of_a_package_gives_another_root(toolchain_archive, use_source, store):
+def test_apt_is_asked_for_other_packages_once_a_day(toolchain_archive, use_source, store):
     use_source(f"deb [trusted=yes] file:{toolchain_archive.folder} ./")
     first = ensure_toolchain_root(store, say=lambda _message: None)
     toolchain_archive.add("gcc", version="1.1", depends="libc6-dev")
+    assert ensure_toolchain_root(store, say=lambda _message: None) == first
+    a_day_passes(store)
     second = ensure_toolchain_root(store, say=lambda _message: None)
     assert sorted((first, second)) == sorted((store.root / "toolchains").iterdir())
+    assert ensure_toolchain_root(store, say=lambda _message: None) == second
+
+
+def test_where_no_source_answers_the_root_that_is_there_is_used(
+    toolchain_archive, use_source, store
+):
+    use_source(f"deb [trusted=yes] file:{toolchain_archive.folder} ./")
+    root = ensure_toolchain_root(store, say=lambda _message: None)
+    use_source("deb [trusted=yes] http://127.0.0.1:9/debian ./")
+    a_day_passes(store)
+    said = []
+    assert ensure_toolchain_root(store, say=said.append) == root
+    assert len(said) == 1
+    assert said[0].startswith(
+        "Going on with the toolchain that is there: apt cannot find the packages of the toolchain: "
+    )
+
+
+def test_a_root_that_was_cleaned_up_is_made_again(toolchain_archive, use_source, store):
+    use_source(f"deb [trusted=yes] file:{toolchain_archive.folder} ./")
+    root = ensure_toolchain_root(store, say=lambda _message: None)
+    store.remove_folder(root)
+    assert ensure_toolchain_root(store, say=lambda _message: None) == root
+    assert names(root) == ["bin", "lib", "lib64", "sbin", "stage", "usr"]
 
 
 def test_a_damaged_package_file_is_named(archive, tmp_path):

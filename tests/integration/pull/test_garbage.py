@@ -11,6 +11,7 @@ import pytest
 
 from ocistacks.deploy.deployment import write_deployment
 from ocistacks.deploy.garbage import collect_garbage
+from ocistacks.digests import Digest
 from ocistacks.progress import SilentReporter
 from ocistacks.store.audit import audit_store
 from ocistacks.store.targets import record_target
@@ -74,6 +75,17 @@ def test_layers_of_a_deployment_stay(tree, pack, push, pull, deploy, collect, st
 
     assert store.tree_path(layer.descriptor.digest).is_dir()
     assert contents_in(store) == files
+
+
+def test_a_toolchain_that_was_not_used_goes(collect, store):
+    old, recent = (store.toolchain_path(Digest.of_bytes(name)) for name in (b"old", b"recent"))
+    for root in (old, recent):
+        (root / "usr").mkdir(parents=True)
+        (root / "usr" / "cc").write_bytes(b"compiler")
+    week = 7 * 86_400
+    os.utime(old, (time.time() - 2 * week, time.time() - 2 * week))
+    assert [(found.path.name, found.size) for found in collect(week)] == [(old.name, 8)]
+    assert list((store.root / "toolchains").iterdir()) == [recent]
 
 
 def test_what_nothing_uses_goes(tree, pack, push, pull, deploy, collect, store):
