@@ -15,12 +15,16 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import docker.errors
 import pytest
 from filelock import FileLock
 
+from ocistacks.builder.base_image import debian_base, debian_suite, import_debian_base
 from ocistacks.builder.choose import open_builder
+from ocistacks.builder.engine import docker_client, podman_client
 from ocistacks.builder.image import ImageOptions
 from ocistacks.builder.python_runtimes import RuntimePythons
+from ocistacks.errors import EngineError
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
 from ocistacks.registry.repository import Repository
@@ -43,7 +47,8 @@ def image_options():
     """A function that gives the options of a builder image in an environment."""
 
     def options(environment, base_image=None):
-        return ImageOptions(base_image=base_image, environment=environment, say=lambda _line: None)
+        base = base_image or environment.get("OCISTACKS_BUILDER_BASE")
+        return ImageOptions(base_image=base, environment=environment, say=lambda _line: None)
 
     return options
 
@@ -152,6 +157,45 @@ def podman_environment(test_cache, podman_settings):
     yield podman_settings(folder)
     # The storage stays; what podman leaves mounted there does not.
     _unmount_below(folder)
+
+
+@pytest.fixture(scope="session")
+def docker_base(docker_engine, test_store):
+    """The name in Docker of a bare Debian of this machine's release."""
+    with docker_client({**os.environ, "DOCKER_HOST": docker_engine}) as client:
+        return _made_base(client, "docker", test_store)
+
+
+@pytest.fixture(scope="session")
+def podman_base(podman_environment, test_store):
+    """The name in Podman of a bare Debian of this machine's release."""
+    with podman_client(podman_environment) as client:
+        return _made_base(client, "podman", test_store)
+
+
+def _made_base(client, engine, store):
+    """Have a base image made as users without a registry have it, under a name of the tests.
+
+    The engine may be the developer's own: what it holds under the usual name stays as it is.
+    """
+
+    def has(name):
+        try:
+            return bool(client.images.get(name))
+        except docker.errors.ImageNotFound:
+            return False
+
+    name = f"localhost/ocistacks-test-base:{debian_suite()}"
+    with store.exclusively(f"test-base-{engine}"):
+        if not has(name):
+            usual = debian_base()
+            was_there = has(usual)
+            if not was_there:
+                import_debian_base(client, engine, EngineError("The tests ask no registry."))
+            client.images.get(usual).tag(*name.split(":"))
+            if not was_there:
+                client.images.remove(usual)
+    return name
 
 
 @pytest.fixture(scope="session")

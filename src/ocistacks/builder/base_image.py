@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -14,10 +15,29 @@ from ocistacks.errors import EngineError
 if TYPE_CHECKING:
     from docker import DockerClient
 
-DEBIAN_SUITE = "bookworm"
-_REPOSITORY = "localhost/ocistacks-base"
 APPLICATION_PACKAGES = ("ca-certificates", "libstdc++6")
-DEBIAN_BASE = f"{_REPOSITORY}:{DEBIAN_SUITE}"
+_REPOSITORY = "localhost/ocistacks-base"
+_PUBLIC_SUITE = "bookworm"
+"""The release that the public base images are of."""
+
+
+def debian_suite() -> str:
+    """Return the release of a Debian that is made here: this machine's own.
+
+    So a Python that was compiled on this machine finds its C library there, and one that is
+    compiled there is the same as that. Other systems get the release of the public images.
+    """
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    own = release.get("VERSION_CODENAME") if release.get("ID") == "debian" else None
+    return own or _PUBLIC_SUITE
+
+
+def debian_base() -> str:
+    """Return the tag of the base image that is made here where the public one is not to be had."""
+    return f"{_REPOSITORY}:{debian_suite()}"
 
 
 def import_debian_base(client: DockerClient, engine: str, reason: EngineError) -> str:
@@ -36,13 +56,14 @@ def import_debian_base(client: DockerClient, engine: str, reason: EngineError) -
             hint="allow the engine to pull it, name another with --builder-base, or install "
             "mmdebstrap, with which one is made here",
         ) from reason
+    base = debian_base()
     with tempfile.TemporaryDirectory(prefix="ocistacks-base-") as folder:
         archive = Path(folder) / "base.tar"
         debian_archive(archive, variant="minbase")
         with engine_errors("import the base image", engine):
             # Podman takes no notice of a tag that stands apart.
-            client.api.import_image(src=str(archive), repository=DEBIAN_BASE)
-    return DEBIAN_BASE
+            client.api.import_image(src=str(archive), repository=base)
+    return base
 
 
 def debian_archive(archive: Path, *, variant: str, packages: tuple[str, ...] = ()) -> None:
@@ -56,11 +77,12 @@ def debian_archive(archive: Path, *, variant: str, packages: tuple[str, ...] = (
             "A Debian base image is made with mmdebstrap, which is not installed.",
             hint="apt-get install mmdebstrap",
         )
+    suite = debian_suite()
     finished = subprocess.run(
         [
             *("mmdebstrap", "--quiet", f"--variant={variant}"),
             *((f"--include={','.join(packages)}",) if packages else ()),
-            *(DEBIAN_SUITE, str(archive)),
+            *(suite, str(archive)),
         ],
         capture_output=True,
         text=True,
@@ -69,7 +91,7 @@ def debian_archive(archive: Path, *, variant: str, packages: tuple[str, ...] = (
     if finished.returncode != 0:
         raise EngineError(
             "mmdebstrap cannot make a Debian base image.",
-            where=f"mmdebstrap {DEBIAN_SUITE}",
+            where=f"mmdebstrap {suite}",
             found=finished.stderr.strip()[-1000:],
             hint="check that apt-get update works on this machine",
         )

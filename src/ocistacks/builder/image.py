@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ocistacks.builder.base_image import DEBIAN_BASE, import_debian_base
+from ocistacks.builder.base_image import debian_base, import_debian_base
 from ocistacks.builder.engine import engine_errors
 from ocistacks.builder.image_context import CONTAINERFILE, context_digest, context_tar
 from ocistacks.errors import EngineError
@@ -118,7 +118,7 @@ def _has_image(client: DockerClient, engine: str, tag: str) -> bool:
 
 def _reachable_base(client: DockerClient, engine: str, options: ImageOptions) -> str:
     """Return the public base image if it is there or can be pulled, else one made here."""
-    for present in (DEFAULT_BASE, DEBIAN_BASE):
+    for present in (DEFAULT_BASE, debian_base()):
         if _has_image(client, engine, present):
             return present
     try:

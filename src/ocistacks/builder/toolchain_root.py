@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from ocistacks.builder.base_image import debian_suite
 from ocistacks.builder.private_apt import PrivateApt
 from ocistacks.canonical_json import canonical_json
 from ocistacks.digests import Digest
@@ -98,14 +99,13 @@ def ensure_toolchain_root(store: Store, *, say: Callable[[str], None]) -> Path:
 
 def machine_identity() -> Digest:
     """Return the digest of what apt is asked, and by which kind of machine."""
-    release = Path("/etc/os-release")
     return Digest.of_bytes(
         canonical_json(
             {
                 "layout": _LAYOUT_VERSION,
                 "machine": os.uname().machine,
                 "packages": sorted(toolchain_packages()),
-                "release": release.read_text(encoding="utf-8") if release.is_file() else "",
+                "release": debian_suite(),
             }
         )
     )

@@ -121,7 +121,11 @@ def _link(source, target):
 
 
 @pytest.fixture(scope="session")
-def engine_environments(docker_engine, podman_environment):
+def engine_environments(docker_engine, docker_base, podman_environment, podman_base):
     """The environment of the command for each builder."""
-    docker = {**os.environ, "DOCKER_HOST": docker_engine}
-    return {"docker": docker, "podman": podman_environment, "local": dict(os.environ)}
+    docker = {"DOCKER_HOST": docker_engine, "OCISTACKS_BUILDER_BASE": docker_base}
+    return {
+        "docker": {**os.environ, **docker},
+        "podman": {**podman_environment, "OCISTACKS_BUILDER_BASE": podman_base},
+        "local": dict(os.environ),
+    }

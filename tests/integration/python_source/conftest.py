@@ -1,10 +1,9 @@
-"""A base image, the images of Containerfile.builder and two runtime archives, each made once."""
+"""The images of Containerfile.builder and two runtime archives, each made once."""
 
 import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections import namedtuple
 from pathlib import Path
 
@@ -55,53 +54,9 @@ def tarball(test_store):
 
 
 @pytest.fixture(scope="session")
-def base_tar(test_cache, test_store):
-    """A bare Debian of this machine's release, kept in the cache: a minute's work."""
-    facts = dict(
-        line.split("=", 1) for line in Path("/etc/os-release").read_text().split("\n") if line
-    )
-    suite = facts["VERSION_CODENAME"].strip('"')
-    path = test_cache / "bases" / f"{suite}.tar"
-    with test_store.exclusively(f"test-base-{suite}"):
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            partial = path.with_suffix(".partial.tar")
-            partial.unlink(missing_ok=True)
-            run("mmdebstrap", "--variant=minbase", suite, partial)
-            partial.rename(path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def base_image(docker, base_tar):
-    name = "ocistacks-test-base:minbase"
-    docker("import", base_tar, name)
-    return name
-
-
-@pytest.fixture(scope="session")
-def containers(base_tar):
-    """A function that calls podman or buildah on a storage of their own, with the base in it."""
-    # Not pytest's own folder: podman refuses a run root of more than fifty characters.
-    folder = Path(tempfile.mkdtemp(prefix="ocistacks-containers-"))
-    settings = folder / "containers.conf"
-    settings.write_text(
-        '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\n'
-        '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=1024:1024"]\n'
-    )
-    environment = {"CONTAINERS_CONF": str(settings)}
-    places = ["--root", folder / "root", "--runroot", folder / "run"]
-
-    def call(tool, *words):
-        return run(tool, *places, *words, environment=environment)
-
-    call("podman", "import", base_tar, "localhost/base:minbase")
-    yield call
-    call("podman", "rmi", "--all", "--force")
-    for mounted in (folder / "root" / "overlay", folder / "run"):
-        if mounted.is_mount():
-            run("umount", mounted)
-    shutil.rmtree(folder)
+def containers(podman_environment):
+    """A function that calls podman or buildah on the storage that the tests share."""
+    return lambda tool, *words: run(tool, *words, environment=podman_environment)
 
 
 @pytest.fixture(scope="session")
@@ -132,9 +87,9 @@ def build_words(context):
 
 
 @pytest.fixture(scope="session")
-def source_image(docker, base_image, build_words):
+def source_image(docker, docker_base, build_words):
     name = "ocistacks-test-python-source:latest"
-    docker("build", "--force-rm", *build_words("python-source", base_image, name))
+    docker("build", "--force-rm", *build_words("python-source", docker_base, name))
     return name
 
 
@@ -175,10 +130,10 @@ def unpacked(runtime, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def bare_run(docker, base_image, unpacked):
+def bare_run(docker, docker_base, unpacked):
     """A function that runs a command on a bare Debian beside the unpacked runtimes, read-only."""
 
-    def bare(*command, image=base_image, mounts=(), environment=()):
+    def bare(*command, image=docker_base, mounts=(), environment=()):
         return docker(
             *["run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp:exec,mode=1777"],
             *["--user=4321:4321", "--entrypoint=", f"--volume={unpacked}:/srv:ro"],

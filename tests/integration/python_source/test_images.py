@@ -32,9 +32,9 @@ ASK = ["--rm", "--network=none", "--entrypoint=/opt/ocistacks/bin/python"]
 
 
 @pytest.fixture(scope="module")
-def builder_image(docker, base_image, build_words):
+def builder_image(docker, docker_base, build_words):
     name = "ocistacks-test-builder:latest"
-    docker("build", "--force-rm", *build_words("builder", base_image, name))
+    docker("build", "--force-rm", *build_words("builder", docker_base, name))
     return name
 
 
@@ -42,17 +42,17 @@ def test_docker_builds_the_builder(docker, builder_image):
     assert json.loads(docker("run", *ASK, builder_image, "-c", QUESTIONS)) == ANSWERS
 
 
-def test_docker_builds_the_puller(docker, base_image, build_words):
+def test_docker_builds_the_puller(docker, docker_base, build_words):
     name = "ocistacks-test-puller:latest"
-    docker("build", "--force-rm", *build_words("puller", base_image, name))
+    docker("build", "--force-rm", *build_words("puller", docker_base, name))
     locked = ["--rm", "--network=none", "--read-only", "--cap-drop=ALL", "--user=4321:4321"]
     assert docker("run", *locked, name, "--version").startswith("ocistacks ")
 
 
 @pytest.mark.parametrize("tool", ["podman", "buildah"])
-def test_podman_and_buildah_build_the_builder(containers, build_words, tool):
-    tag = f"localhost/builder-by-{tool}:latest"
-    containers(tool, "build", *build_words("builder", "localhost/base:minbase", tag))
+def test_podman_and_buildah_build_the_builder(containers, podman_base, build_words, tool):
+    tag = f"localhost/ocistacks-test-builder-by-{tool}:latest"
+    containers(tool, "build", *build_words("builder", podman_base, tag))
     printed = containers("podman", "run", *ASK, tag, "-c", QUESTIONS)
     assert json.loads(printed) == ANSWERS
 
