@@ -22,6 +22,7 @@ RUN sh /opt/ocistacks/image/with-ca-bundle sh -eu -c ' \
     if ! python3 -c "$usable" 2>/dev/null; then \
         apt-get update; \
         apt-get install --yes --no-install-recommends python3 python3-venv; \
+        apt-get clean; \
         rm -rf /var/lib/apt/lists/*; \
         python3 -c "$usable"; \
     fi; \
@@ -46,12 +47,13 @@ WORKDIR /work
 ENTRYPOINT ["/opt/ocistacks/bin/python", "-P", "-m"]
 
 # The package's own source comes last in each image: it changes most often.
-# Modes are set because a checkout under a strict umask is copied as it is.
+# Its modes are set because a checkout under a strict umask is copied as it is; to set those of what
+# lies in lower layers would copy all of it into this one.
 FROM dependencies AS builder
 
 COPY src/ocistacks /opt/ocistacks/source/ocistacks
 
-RUN chmod -R u=rwX,go=rX /opt/ocistacks; \
+RUN chmod -R u=rwX,go=rX /opt/ocistacks/source; \
     /opt/ocistacks/bin/python -m compileall -q /opt/ocistacks/source
 
 USER 1000:1000
@@ -67,13 +69,14 @@ RUN sh /opt/ocistacks/image/with-ca-bundle sh -eu -c ' \
     apt-get update; \
     apt-get install --yes --no-install-recommends \
         $(cat /opt/ocistacks/image/toolchain-packages.txt); \
+    apt-get clean; \
     rm -rf /var/lib/apt/lists/*'
 
 FROM toolchain AS python-source
 
 COPY src/ocistacks /opt/ocistacks/source/ocistacks
 
-RUN chmod -R u=rwX,go=rX /opt/ocistacks; \
+RUN chmod -R u=rwX,go=rX /opt/ocistacks/source; \
     /opt/ocistacks/bin/python -m compileall -q /opt/ocistacks/source
 
 USER 1000:1000
@@ -89,6 +92,7 @@ COPY src/ocistacks/builder/image/puller-requirements.txt /opt/ocistacks/image/
 RUN sh /opt/ocistacks/image/with-ca-bundle sh -eu -c ' \
     apt-get update; \
     apt-get install --yes --no-install-recommends binutils; \
+    apt-get clean; \
     rm -rf /var/lib/apt/lists/*; \
     /opt/ocistacks/bin/python -m pip install --no-cache-dir --no-compile --no-deps \
         --only-binary :all: --require-hashes --target /opt/ocistacks/packages \
@@ -96,7 +100,7 @@ RUN sh /opt/ocistacks/image/with-ca-bundle sh -eu -c ' \
 
 COPY src/ocistacks /opt/ocistacks/source/ocistacks
 
-RUN chmod -R u=rwX,go=rX /opt/ocistacks; \
+RUN chmod -R u=rwX,go=rX /opt/ocistacks/source; \
     umask 022; \
     /opt/ocistacks/bin/python -m ocistacks.builder.puller_root \
         /puller /opt/ocistacks/packages /opt/ocistacks/source
