@@ -1,9 +1,12 @@
 """Packages without wheels, from their sdists to a running application."""
 
+import platform
 import subprocess
 import sys
 
 import pytest
+
+from ocistacks.builder.base_image import debian_suite
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -80,17 +83,18 @@ extern "C" int plus(int first, int second) {
     return std::accumulate(both.begin(), both.end(), 0);
 }
 """
-APPLICATION = """
+APPLICATION = f"""
 [[applications]]
 name = "hello"
 runtime = "py"
 launch_module = "hello.py"
-linux_target = "glibc@2.36"
+linux_target = "glibc@{platform.libc_ver()[1]}"
 requirements = ["journey-legacy>=1"]
 """
 LEGACY_WHEEL = "journey_legacy-1.0-py3-none-any.whl"
-# SQLite's library, which came into the wheel, asks for the glibc of its release.
-NATIVE_WHEEL = "journey_native-2.0-cp313-cp313-manylinux_2_34_x86_64.whl"
+# SQLite's library, which came into the wheel, asks for a glibc of its release.
+ASKED_GLIBC = {"bookworm": "2_34", "trixie": "2_38"}[debian_suite()]
+NATIVE_WHEEL = f"journey_native-2.0-cp313-cp313-manylinux_{ASKED_GLIBC}_x86_64.whl"
 
 
 def command_line(stack, *arguments):

@@ -39,7 +39,8 @@ def openssl(tmp_path_factory):
 def keys(openssl):
     """A folder with a CA, and certificates that it signed for a server and for a client."""
     new = ("req", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-x509")
-    openssl(*new, "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.crt")
+    authority = ("-addext", "keyUsage=critical,keyCertSign")  # Python 3.13 insists on it
+    openssl(*new, "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.crt", *authority)
     names = "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:registry.example"
     for name, extension in (("server", names), ("client", "extendedKeyUsage=clientAuth")):
         signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-addext", extension)
