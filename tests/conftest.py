@@ -112,6 +112,8 @@ def podman_settings() -> Callable[[Path], dict[str, str]]:
             **without_engine,
             "CONTAINERS_CONF": str(settings),
             "CONTAINERS_STORAGE_CONF": str(storage),
+            # What else is on stderr is the program's that runs.
+            "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
         }
 
     return write

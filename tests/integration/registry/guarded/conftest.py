@@ -44,6 +44,7 @@ def keys(openssl):
     names = "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:registry.example"
     for name, extension in (("server", names), ("client", "extendedKeyUsage=clientAuth")):
         signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-addext", extension)
+        signed += ("-addext", "basicConstraints=critical,CA:FALSE")
         pair = ("-keyout", f"{name}.key", "-out", f"{name}.crt")
         openssl(*new, "-subj", f"/CN={name}", *pair, *signed)
     return openssl.folder
