@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from ocistacks.store.store import Store
 
 _TOLD_LINES = 40
+_VANISHED = re.compile(
+    r"bwrap: Can't bind mount .*: Unable to apply mount flags: remount .*: "
+    r"(No such file or directory|Invalid argument)"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,25 +114,39 @@ class LocalBuilder:
             for name in task.folders:
                 (work / name).mkdir()
             call = self._call(self._roots[task.toolchain], work)
-            process = subprocess.Popen(
-                [*call.command, "-P", "-m", task.module, *task.arguments(call.materials)],
-                cwd=work,
-                env=call.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            with _killed_on_failure(process), self._stoppable(process):
-                answer, told = _listen(process, on_step)
-            if process.returncode != 0:
+            command = [*call.command, "-P", "-m", task.module, *task.arguments(call.materials)]
+            code, answer, told = self._finished(command, call.environment, work, on_step)
+            if code != 0 and _mount_vanished(told):
+                code, answer, told = self._finished(command, call.environment, work, on_step)
+            if code != 0:
                 raise BuildError(
                     f"{task.name} could not be built.",
-                    where=f"builder {self.name}, exit code {process.returncode}",
+                    where=f"builder {self.name}, exit code {code}",
                     found="\n    ".join(told) or "no word",
                 )
             shutil.move(work / task.output, output)
             return answer
+
+    def _finished(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        work: Path,
+        on_step: Callable[[str], None],
+    ) -> tuple[int, str, Sequence[str]]:
+        """Run a task to its end: exit code, last line of stdout, last lines of stderr."""
+        process = subprocess.Popen(
+            command,
+            cwd=work,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with _killed_on_failure(process), self._stoppable(process):
+            answer, told = _listen(process, on_step)
+        return process.returncode, answer, told
 
     def stop(self) -> None:
         """Kill the processes that run, from another thread; see ``Builder.stop``."""
@@ -279,6 +298,14 @@ def _killed_on_failure(process: subprocess.Popen[str]) -> Iterator[None]:
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+
+def _mount_vanished(told: Sequence[str]) -> bool:
+    """Whether bubblewrap ended before the task began, because somebody unmounted something.
+
+    It goes through all mounts of this machine, one after the other; containers come and go.
+    """
+    return len(told) == 1 and bool(_VANISHED.fullmatch(told[0]))
 
 
 def _listen(
