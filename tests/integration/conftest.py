@@ -15,15 +15,16 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import docker.errors
 import pytest
 from filelock import FileLock
 
-from ocistacks.builder.base_image import debian_base, debian_suite, import_debian_base
+from ocistacks.builder.base_image import debian_base, import_debian_base
 from ocistacks.builder.choose import open_builder
 from ocistacks.builder.engine import docker_client, podman_client
-from ocistacks.builder.image import ImageOptions
+from ocistacks.builder.image import ImageOptions, has_image
+from ocistacks.builder.machine_release import debian_suite
 from ocistacks.builder.python_runtimes import RuntimePythons
+from ocistacks.builder.task import Task
 from ocistacks.errors import EngineError
 from ocistacks.platforms import Platform
 from ocistacks.progress import SilentReporter
@@ -178,18 +179,11 @@ def _made_base(client, engine, store):
 
     The engine may be the developer's own: what it holds under the usual name stays as it is.
     """
-
-    def has(name):
-        try:
-            return bool(client.images.get(name))
-        except docker.errors.ImageNotFound:
-            return False
-
     name = f"localhost/ocistacks-test-base:{debian_suite()}"
     with store.exclusively(f"test-base-{engine}"):
-        if not has(name):
+        if not has_image(client, engine, name):
             usual = debian_base()
-            was_there = has(usual)
+            was_there = has_image(client, engine, usual)
             if not was_there:
                 import_debian_base(client, engine, EngineError("The tests ask no registry."))
             client.images.get(usual).tag(*name.split(":"))
@@ -216,6 +210,19 @@ def python_pin(test_store, image_options):
         ),
     )
     return resolve(stack.runtimes[0], Platform.of_this_machine())
+
+
+@pytest.fixture(scope="session")
+def empty_file_task():
+    """A task that writes an empty file and says `1 loop, best of 1: ...`."""
+    return Task(
+        name="layer that is built",
+        module="timeit",
+        arguments=lambda _materials: ("-n1", "-r1", "open('output', 'w').close()"),
+        files={},
+        materials=(),
+        output="output",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 import subprocess
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ocistacks.builder.engine import engine_errors
+from ocistacks.builder.machine_release import debian_suite
 from ocistacks.errors import EngineError
 
 if TYPE_CHECKING:
@@ -17,22 +17,6 @@ if TYPE_CHECKING:
 
 APPLICATION_PACKAGES = ("ca-certificates", "libstdc++6")
 _REPOSITORY = "localhost/ocistacks-base"
-_PUBLIC_SUITE = "bookworm"
-"""The release that the public base images are of."""
-
-
-def debian_suite() -> str:
-    """Return the release of a Debian that is made here: this machine's own.
-
-    So a Python that was compiled on this machine finds its C library there, and one that is
-    compiled there is the same as that. Other systems get the release of the public images.
-    """
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:
-        release = {}
-    own = release.get("VERSION_CODENAME") if release.get("ID") == "debian" else None
-    return own or _PUBLIC_SUITE
 
 
 def debian_base() -> str:

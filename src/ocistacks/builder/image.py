@@ -49,7 +49,7 @@ def ensure_image(
         EngineError: no base image is to be had, or the build fails.
     """
     tag = image_tag(toolchain, options)
-    if not _has_image(client, engine, tag):
+    if not has_image(client, engine, tag):
         options.say(f"The {toolchain} image is missing in {engine}: building it, once.")
         build_image(client, engine, toolchain, options)
     return tag
@@ -105,7 +105,8 @@ def build_image(
     return tag
 
 
-def _has_image(client: DockerClient, engine: str, tag: str) -> bool:
+def has_image(client: DockerClient, engine: str, tag: str) -> bool:
+    """Whether an engine has an image of that name."""
     import docker.errors
 
     with engine_errors("look for the builder image", engine):
@@ -119,7 +120,7 @@ def _has_image(client: DockerClient, engine: str, tag: str) -> bool:
 def _reachable_base(client: DockerClient, engine: str, options: ImageOptions) -> str:
     """Return the public base image if it is there or can be pulled, else one made here."""
     for present in (DEFAULT_BASE, debian_base()):
-        if _has_image(client, engine, present):
+        if has_image(client, engine, present):
             return present
     try:
         with engine_errors(f"pull {DEFAULT_BASE}", engine):

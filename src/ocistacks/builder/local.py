@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from ocistacks.builder.toolchain_view import (
     bubblewrap_view,
     unshare_view,
 )
+from ocistacks.builder.vanished_mount import Ended, settled
 from ocistacks.errors import BuildError, EngineError
 from ocistacks.platforms import Platform
 
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from ocistacks.store.store import Store
 
 _TOLD_LINES = 40
-_VANISHED = re.compile(
-    r"bwrap: Can't bind mount .*: Unable to apply mount flags: remount .*: "
-    r"(No such file or directory|Invalid argument)"
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,26 +111,24 @@ class LocalBuilder:
                 (work / name).mkdir()
             call = self._call(self._roots[task.toolchain], work)
             command = [*call.command, "-P", "-m", task.module, *task.arguments(call.materials)]
-            code, answer, told = self._finished(command, call.environment, work, on_step)
-            if code != 0 and _mount_vanished(told):
-                code, answer, told = self._finished(command, call.environment, work, on_step)
-            if code != 0:
+            ended = settled(lambda: self._ended(command, call.environment, work, on_step))
+            if ended.code != 0:
                 raise BuildError(
                     f"{task.name} could not be built.",
-                    where=f"builder {self.name}, exit code {code}",
-                    found="\n    ".join(told) or "no word",
+                    where=f"builder {self.name}, exit code {ended.code}",
+                    found="\n    ".join(ended.told) or "no word",
                 )
             shutil.move(work / task.output, output)
-            return answer
+            return ended.answer
 
-    def _finished(
+    def _ended(
         self,
         command: Sequence[str],
         environment: Mapping[str, str],
         work: Path,
         on_step: Callable[[str], None],
-    ) -> tuple[int, str, Sequence[str]]:
-        """Run a task to its end: exit code, last line of stdout, last lines of stderr."""
+    ) -> Ended:
+        """Run a task to its end."""
         process = subprocess.Popen(
             command,
             cwd=work,
@@ -146,7 +140,7 @@ class LocalBuilder:
         )
         with _killed_on_failure(process), self._stoppable(process):
             answer, told = _listen(process, on_step)
-        return process.returncode, answer, told
+        return Ended(code=process.returncode, answer=answer, told=told)
 
     def stop(self) -> None:
         """Kill the processes that run, from another thread; see ``Builder.stop``."""
@@ -274,8 +268,14 @@ def _refusal(confinement: Sequence[str]) -> str | None:
     """Return why a confinement does not work here, None if it does."""
     if shutil.which(confinement[0]) is None:
         return "not installed"
+    ended = settled(lambda: _probed(confinement))
+    return None if ended.code == 0 else "\n".join(ended.told) or "refused"
+
+
+def _probed(confinement: Sequence[str]) -> Ended:
     finished = subprocess.run([*confinement, "true"], capture_output=True, text=True, check=False)
-    return None if finished.returncode == 0 else finished.stderr.strip() or "refused"
+    told = finished.stderr.strip().splitlines()
+    return Ended(code=finished.returncode, answer="", told=told)
 
 
 def _interpreter_environment() -> Mapping[str, str]:
@@ -298,14 +298,6 @@ def _killed_on_failure(process: subprocess.Popen[str]) -> Iterator[None]:
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
-
-
-def _mount_vanished(told: Sequence[str]) -> bool:
-    """Whether bubblewrap ended before the task began, because somebody unmounted something.
-
-    It goes through all mounts of this machine, one after the other; containers come and go.
-    """
-    return len(told) == 1 and bool(_VANISHED.fullmatch(told[0]))
 
 
 def _listen(

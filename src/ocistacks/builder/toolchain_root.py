@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from ocistacks.builder.base_image import debian_suite
+from ocistacks.builder.machine_release import os_release
 from ocistacks.builder.private_apt import PrivateApt
 from ocistacks.canonical_json import canonical_json
 from ocistacks.digests import Digest
@@ -99,13 +99,16 @@ def ensure_toolchain_root(store: Store, *, say: Callable[[str], None]) -> Path:
 
 def machine_identity() -> Digest:
     """Return the digest of what apt is asked, and by which kind of machine."""
+    system = os_release()
     return Digest.of_bytes(
         canonical_json(
             {
                 "layout": _LAYOUT_VERSION,
                 "machine": os.uname().machine,
                 "packages": sorted(toolchain_packages()),
-                "release": debian_suite(),
+                "release": [
+                    system.get(key, "") for key in ("ID", "VERSION_ID", "VERSION_CODENAME")
+                ],
             }
         )
     )

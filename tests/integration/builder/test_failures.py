@@ -145,7 +145,7 @@ def test_a_kernel_that_gives_no_namespaces(builder, checkout, fresh_store, tmp_p
     )
 
 
-def test_a_build_that_is_not_hermetic_says_so(checkout, fresh_store, tmp_path, monkeypatch):
+def test_a_build_that_is_not_hermetic_says_so(empty_file_task, tmp_path, monkeypatch):
     environment = without_namespaces(tmp_path)
     monkeypatch.setenv("PATH", environment["PATH"])
     said = []
@@ -155,15 +155,9 @@ def test_a_build_that_is_not_hermetic_says_so(checkout, fresh_store, tmp_path, m
         image_options=ImageOptions(base_image=None, environment=environment, say=said.append),
         allow_unconfined=True,
     ) as builder:
-        task = Task(
-            name="layer that is built",
-            module="timeit",
-            arguments=lambda _materials: ("-n1", "-r1", "open('output', 'w').close()"),
-            files={},
-            materials=(),
-            output="output",
+        answer = builder.run(
+            empty_file_task, output=tmp_path / "output", on_step=lambda _line: None
         )
-        answer = builder.run(task, output=tmp_path / "output", on_step=lambda _line: None)
     assert builder.name == "local (unconfined)"
     assert answer.startswith("1 loop, best of 1: ")
     assert (tmp_path / "output").read_bytes() == b""

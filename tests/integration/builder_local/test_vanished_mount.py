@@ -6,7 +6,6 @@ import shutil
 import pytest
 
 from ocistacks.builder.local import local_builder
-from ocistacks.builder.task import Task
 from ocistacks.errors import BuildError
 from ocistacks.store.store import Store
 
@@ -24,19 +23,11 @@ if [ -s {times} ]; then
 fi
 exec {bwrap} "$@"
 """
-TASK = Task(
-    name="layer that is built",
-    module="timeit",
-    arguments=lambda _materials: ("-n1", "-r1", "open('output', 'w').close()"),
-    files={},
-    materials=(),
-    output="output",
-)
 
 
 @pytest.fixture
-def builder(tmp_path, monkeypatch):
-    """A local builder, and the file that says how often its bubblewrap fails."""
+def fail(tmp_path, monkeypatch):
+    """A function that lets bubblewrap fail so many times."""
     times, tools = tmp_path / "times", tmp_path / "tools"
     times.touch()
     tools.mkdir()
@@ -51,24 +42,35 @@ def builder(tmp_path, monkeypatch):
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-    local = local_builder(Store(tmp_path / "store"), allow_unconfined=False, say=print)
-    assert local.name == "local (bubblewrap)"
-    return local, times
+    return lambda number: times.write_text("x" * number)
 
 
-def test_the_task_is_started_again(builder, tmp_path):
-    local, times = builder
-    times.write_text("x")
-    answer = local.run(TASK, output=tmp_path / "output", on_step=lambda _line: None)
+@pytest.fixture
+def builder_here(tmp_path):
+    """A function that gives a local builder."""
+    store = Store(tmp_path / "store")
+    return lambda: local_builder(store, allow_unconfined=False, say=print)
+
+
+def test_the_isolation_is_not_a_weaker_one(fail, builder_here):
+    fail(1)
+    assert builder_here().name == "local (bubblewrap)"
+
+
+def test_the_task_is_started_again(fail, builder_here, empty_file_task, tmp_path):
+    builder = builder_here()
+    assert builder.name == "local (bubblewrap)"
+    fail(1)
+    answer = builder.run(empty_file_task, output=tmp_path / "output", on_step=lambda _line: None)
     assert answer.startswith("1 loop, best of 1: ")
     assert (tmp_path / "output").read_bytes() == b""
 
 
-def test_what_does_not_get_better_is_told(builder, tmp_path):
-    local, times = builder
-    times.write_text("xx")
+def test_what_does_not_get_better_is_told(fail, builder_here, empty_file_task, tmp_path):
+    builder = builder_here()
+    fail(2)
     with pytest.raises(BuildError) as caught:
-        local.run(TASK, output=tmp_path / "output", on_step=lambda _line: None)
+        builder.run(empty_file_task, output=tmp_path / "output", on_step=lambda _line: None)
     assert str(caught.value) == (
         "layer that is built could not be built.\n"
         "  where: builder local (bubblewrap), exit code 1\n"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ocistacks.builder.base_image import debian_suite
+from ocistacks.builder.machine_release import debian_suite
 
 pytestmark = pytest.mark.timeout(900)
 
