@@ -31,14 +31,8 @@ def puller(podman_environment, puller_image, volume):
 
     def run(*words, user="65532:65532", options=()):
         command = [
-            *(
-                "podman",
-                "run",
-                "--quiet",
-                *LOCKED,
-                f"--user={user}",
-                f"--volume={volume}:/ocistacks",
-            ),
+            *("podman", "run", "--quiet", *LOCKED, f"--user={user}"),
+            f"--volume={volume}:/ocistacks",
             *("--env=OCISTACKS_STORE=/ocistacks/store", "--tls-verify=false", *options),
             *(puller_image, *words),
         ]
